@@ -1,0 +1,76 @@
+"""`actionbytes ...`: the contents page of the commands. Each lives in `commands/`, imported only when it is called."""
+
+import importlib
+import os
+import signal
+import sys
+
+import click
+
+from actionbytes import __version__
+from actionbytes.errors import UserError
+
+COMMANDS = {  # name -> (module:attribute, one line for --help)
+    "doctor": ("actionbytes.commands.doctor:doctor", "What is installed, which device, what is missing."),
+    "evaluate": ("actionbytes.commands.evaluate:evaluate", "mAP of detections under a protocol, or under all of them."),
+    "analyze": ("actionbytes.commands.analyze:analyze", "Where detections fail: error kinds, lengths, curves."),
+    "features": ("actionbytes.commands.features:features", "Videos to I3D features (RGB and flow)."),
+    "import-features": ("actionbytes.commands.import_features:import_features", "Ready-made features to shards."),
+    "train": ("actionbytes.commands.train:train", "Train a method on features."),
+    "localize": ("actionbytes.commands.localize:localize", "Detections from a trained run."),
+    "detect": ("actionbytes.commands.detect:detect", "Own videos to detections and a timeline picture."),
+    "weights": ("actionbytes.commands.weights:weights", "Inspect or convert published I3D weights."),
+    "audit": ("actionbytes.commands.audit:audit", "Where the papers contradict each other or themselves."),
+}
+
+
+class LazyGroup(click.Group):
+    """A group that knows its commands by name and help line, and imports one only to run it."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        if name not in COMMANDS:
+            return None
+        module, attribute = COMMANDS[name][0].split(":")
+        return getattr(importlib.import_module(module), attribute)
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
+@click.version_option(__version__, prog_name="actionbytes")
+def actionbytes() -> None:
+    """Learn to localize actions in video with little supervision: ActionBytes, STPN and others on equal terms."""
+
+
+def main() -> None:
+    """Run the command line; every error a user can cause is one line on stderr and exit status 2."""
+    try:
+        actionbytes.main(standalone_mode=False)
+    except UserError as error:
+        fail(str(error))
+    except click.ClickException as error:
+        where = f" (see {error.ctx.command_path} --help)" if getattr(error, "ctx", None) else ""
+        fail(error.format_message() + where)
+    except click.exceptions.Exit as stop:
+        sys.exit(stop.exit_code)
+    except (click.Abort, KeyboardInterrupt):
+        print("interrupted; what was finished is kept", file=sys.stderr)
+        sys.exit(128 + signal.SIGINT)
+    except BrokenPipeError:  # `actionbytes ... | head`
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        sys.exit(141)
+
+
+def fail(message: str) -> None:
+    """Print one line and leave with status 2."""
+    print("error: " + " ".join(message.split()), file=sys.stderr)
+    sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""Parameters: typed, described, validated; every error names the key, the value and what is allowed."""
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, TypeVar
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from actionbytes.errors import UserError
+
+
+class Parameters(BaseModel):
+    """Base of all parameter groups: unknown keys are errors, values are frozen, defaults are checked too.
+
+    Each room declares its own group beside the code that uses it; `actionbytes.config` composes them.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+
+
+Group = TypeVar("Group", bound=Parameters)
+
+
+def validated(group: type[Group], values: Mapping[str, Any] | None, source: str) -> Group:
+    """Return `values` as a `group`; `source` (a file name, `--set`) opens the error line.
+
+    Raises UserError with one line for the first wrong key: its dotted name, its value and what is allowed.
+    """
+    try:
+        return group.model_validate(dict(values or {}))
+    except ValidationError as error:
+        raise UserError(f"{source}: {explain(error, group)}") from None
+
+
+def explain(error: ValidationError, group: type[BaseModel]) -> str:
+    """The first problem of a pydantic error in one line."""
+    problem = error.errors()[0]
+    key = ".".join(str(part) for part in problem["loc"]) or group.__name__
+    more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if problem["type"] == "extra_forbidden":
+        known = ", ".join(_siblings(group, problem["loc"]))
+        return f"{key}: no such parameter; known here: {known}{more}"
+    if problem["type"] == "missing":
+        return f"{key}: is missing and has no default{more}"
+    rule = problem["msg"].removeprefix("Value error, ")
+    return f"{key}: {problem['input']!r} is not allowed: {rule[0].lower() + rule[1:]}{more}"
+
+
+def _siblings(group: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
+    """Names allowed beside the last part of `location`."""
+    for part in location[:-1]:
+        field = group.model_fields.get(str(part))
+        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
+            break
+        group = field.annotation
+    return sorted(group.model_fields)
+
+
+def read_yaml(path: Path) -> Any:
+    """Read a YAML file safely; a missing or malformed file is a UserError."""
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such file") from None
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(f"{path}: not valid YAML: {error}") from None
+
+
+def with_overrides(values: Mapping[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
+    """`values` with `--set a.b=value` settings applied; values are parsed as YAML scalars or lists."""
+    result: dict[str, Any] = _copy(values)
+    for setting in settings:
+        key, equals, text = setting.partition("=")
+        if not equals or not key:
+            raise UserError(f"--set {setting}: write key=value, for example --set training.iterations=500")
+        *parents, last = key.split(".")
+        here = result
+        for parent in parents:
+            here = here.setdefault(parent, {})
+            if not isinstance(here, dict):
+                raise UserError(f"--set {setting}: {parent} is a value and has no keys below it")
+        try:
+            here[last] = yaml.safe_load(text)
+        except yaml.YAMLError:
+            raise UserError(f"--set {setting}: {text!r} is not a YAML value") from None
+    return result
+
+
+def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
+    return {k: _copy(v) if isinstance(v, Mapping) else v for k, v in values.items()}
