@@ -1,0 +1,224 @@
+"""The feature store: HDF5 shards of a dataset, written video by video, read as packed rows.
+
+A shard holds `/<video>/rgb` and `/<video>/flow`, (T, D) each, with the attributes `duration`, `frames`, `fps`, `chunk`,
+`hop_s` and `complete`; the file's attributes are `recipe` (JSON) and `set_aside` (JSON: video -> reason).
+"""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import h5py
+import numpy as np
+
+from actionbytes.errors import UserError
+
+STREAMS = ("rgb", "flow")
+
+
+@dataclass(frozen=True)
+class VideoFeatures:
+    """Snippet features of one video.
+
+    streams: stream name -> (T, D); fps: frames per second after resampling; chunk: frames per snippet;
+    duration: seconds; frames: number of frames after resampling.
+    """
+
+    streams: Mapping[str, np.ndarray]
+    duration: float
+    frames: int
+    fps: float
+    chunk: int
+
+    @property
+    def hop_s(self) -> float:
+        """Seconds from one snippet to the next."""
+        return self.chunk / self.fps
+
+    def check(self, name: str) -> None:
+        """Raise UserError unless the streams agree in length and the length agrees with the duration."""
+        lengths = {stream: len(x) for stream, x in self.streams.items()}
+        if len(set(lengths.values())) != 1:
+            raise UserError(f"{name}: the streams differ in length ({lengths}); extract both from the same frames")
+        for stream, x in self.streams.items():
+            if x.ndim != 2 or not len(x):
+                raise UserError(f"{name}/{stream}: shape {x.shape}, but features are (snippets, dimensions), not empty")
+            if not np.isfinite(x).all():
+                raise UserError(f"{name}/{stream}: holds NaN or infinite values; extract this video again")
+        steps = next(iter(lengths.values()))
+        if abs(steps * self.hop_s - self.duration) >= 2 * self.hop_s:
+            raise UserError(
+                f"{name}: {steps} snippets of {self.hop_s:.3g} s do not fit a duration of {self.duration:.2f} s; "
+                "check the fps and the chunk length that the features were made with"
+            )
+
+
+@dataclass(frozen=True)
+class PackedFeatures:
+    """Features of many videos in one array, without padding.
+
+    names: N video ids; offsets: (N + 1,) row of each video's first snippet; rows: (sum T, D), streams side by side in
+    the order of `streams`; durations: (N,) seconds; hop_s: seconds between snippets; set_aside: video -> reason.
+    """
+
+    names: list[str]
+    offsets: np.ndarray
+    rows: np.ndarray
+    hop_s: float
+    durations: np.ndarray
+    streams: tuple[str, ...] = STREAMS
+    set_aside: Mapping[str, str] | None = None
+
+    @property
+    def lengths(self) -> np.ndarray:
+        """(N,) snippets of each video."""
+        return np.diff(self.offsets)
+
+    def video(self, i: int) -> np.ndarray:
+        """(T, D) features of video `i`, a view."""
+        return self.rows[self.offsets[i] : self.offsets[i + 1]]
+
+    def subset(self, names: Iterable[str]) -> "PackedFeatures":
+        """The features of `names` alone, in that order."""
+        index = {name: i for i, name in enumerate(self.names)}
+        picked = [index[name] for name in names]
+        videos = [self.video(i) for i in picked]
+        return PackedFeatures(
+            [self.names[i] for i in picked],
+            np.cumsum([0, *map(len, videos)]),
+            np.concatenate(videos) if videos else self.rows[:0],
+            self.hop_s,
+            self.durations[picked],
+            self.streams,
+            self.set_aside,
+        )
+
+
+def write_shard(
+    path: Path, videos: Iterable[tuple[str, VideoFeatures]], recipe: Mapping, set_aside: Mapping[str, str] | None = None
+) -> None:
+    """Write a whole shard, or nothing: the file appears under its name only when it is complete."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    with h5py.File(partial, "w", track_order=False) as file:
+        file.attrs["recipe"] = json.dumps(recipe, sort_keys=True)
+        file.attrs["set_aside"] = json.dumps(dict(set_aside or {}), sort_keys=True)
+        for name, features in videos:
+            features.check(name)
+            group = file.create_group(name)
+            for stream, x in features.streams.items():
+                group.create_dataset(stream, data=x, track_times=False)
+            group.attrs.update(
+                duration=float(features.duration),
+                frames=int(features.frames),
+                fps=float(features.fps),
+                chunk=int(features.chunk),
+                hop_s=float(features.hop_s),
+                complete=True,
+            )
+    os.replace(partial, path)
+
+
+def open_shard(path: Path) -> h5py.File:
+    """Open a shard for reading; anything but a whole shard is a UserError."""
+    try:
+        file = h5py.File(path, "r")
+    except FileNotFoundError:
+        raise UserError(f"{path}: no such feature file") from None
+    except OSError:
+        raise UserError(f"{path}: not a readable HDF5 file; delete it and extract it again") from None
+    if "recipe" not in file.attrs:
+        file.close()
+        raise UserError(f"{path}: an HDF5 file, but not a feature shard (it has no `recipe`)")
+    return file
+
+
+def read_video(file: h5py.File, name: str) -> VideoFeatures:
+    """Read and check one video of an open shard."""
+    group = file[name]
+    needed = ("duration", "frames", "fps", "chunk", "complete")
+    missing = [key for key in needed if key not in group.attrs]
+    if missing or not group.attrs["complete"]:
+        raise UserError(
+            f"{file.filename}: {name} is incomplete ({', '.join(missing) or 'unfinished'}); extract it again"
+        )
+    attributes = group.attrs
+    streams = {stream: group[stream][()] for stream in STREAMS if stream in group}
+    features = VideoFeatures(
+        streams,
+        float(attributes["duration"]),
+        int(attributes["frames"]),
+        float(attributes["fps"]),
+        int(attributes["chunk"]),
+    )
+    features.check(f"{file.filename}: {name}")
+    return features
+
+
+def shard_files(folder: Path) -> list[Path]:
+    """The shards of a feature folder (or the one shard that `folder` is), sorted."""
+    if folder.is_file():
+        return [folder]
+    shards = sorted(folder.glob("*.h5"))
+    if not shards:
+        raise UserError(
+            f"{folder}: no feature shards (*.h5) there; make them with `actionbytes features` or the workflow"
+        )
+    return shards
+
+
+def iterate_shards(folder: Path) -> Iterator[tuple[str, VideoFeatures]]:
+    """(name, features) of every video of every shard, in the order of the files and names."""
+    for path in shard_files(folder):
+        with open_shard(path) as file:
+            for name in file:
+                yield name, read_video(file, name)
+
+
+def load_features(
+    folder: Path | list[Path], names: Iterable[str] | None = None, streams: tuple[str, ...] = STREAMS
+) -> PackedFeatures:
+    """Load the shards of a folder (or a list of shard files) into packed rows, sorted by video name.
+
+    names: the videos wanted; one that is neither stored nor set aside is a UserError. One that was set aside when the
+    features were made is left out, and its reason is in `set_aside`. rows keep the stored type (float16 or float32).
+    """
+    shards = shard_files(Path(folder)) if isinstance(folder, str | Path) else list(folder)
+    wanted = None if names is None else set(names)
+    where, found, set_aside = ", ".join(str(p) for p in shards[:2]), {}, {}
+    for path in shards:
+        with open_shard(path) as file:
+            set_aside.update(json.loads(file.attrs.get("set_aside", "{}")))
+            for name in file:
+                if wanted is None or name in wanted:
+                    found[name] = read_video(file, name)
+    if wanted is not None:
+        set_aside = {name: reason for name, reason in set_aside.items() if name in wanted}
+        lost = sorted(wanted - found.keys() - set_aside.keys())
+        if lost:
+            raise UserError(f"no features of {len(lost)} videos, such as {lost[0]}, in {where}; extract them first")
+    if not found:
+        raise UserError(f"{where}: holds no features of the videos asked for")
+    order = sorted(found)
+    parts = []
+    for name in order:
+        absent = [s for s in streams if s not in found[name].streams]
+        if absent:
+            raise UserError(
+                f"{name}: has no {absent[0]} stream; choose the streams it has: {sorted(found[name].streams)}"
+            )
+        parts.append([found[name].streams[s] for s in streams])
+    shapes = {tuple(x.shape[1] for x in part) for part in parts}
+    hops = {round(found[name].hop_s, 9) for name in order}
+    if len(shapes) > 1 or len(hops) > 1:
+        raise UserError(f"{where}: mixes features of different sizes {sorted(shapes)} or hops {sorted(hops)} s")
+    offsets = np.cumsum([0, *(len(part[0]) for part in parts)])
+    rows = np.empty((offsets[-1], sum(shapes.pop())), parts[0][0].dtype)
+    for i, part in enumerate(parts):
+        rows[offsets[i] : offsets[i + 1]] = np.concatenate(part, axis=1)
+        parts[i] = None  # frees as it packs
+        found[order[i]] = (found[order[i]].duration, found[order[i]].hop_s)
+    durations = np.array([found[name][0] for name in order])
+    return PackedFeatures(order, offsets, rows, found[order[0]][1], durations, tuple(streams), set_aside)
