@@ -1,18 +1,18 @@
 """The feature store: HDF5 shards of a dataset, written video by video, read as packed rows.
 
 A shard holds `/<video>/rgb` and `/<video>/flow`, (T, D) each, with the attributes `duration`, `frames`, `fps`, `chunk`,
-`hop_s` and `complete`; the file's attributes are `recipe` (JSON) and `set_aside` (JSON: video -> reason).
+`hop_s` and `complete`; the file's attributes are `recipe` (JSON) and `statuses` (JSON: what became of each video).
 """
 
 import json
-import os
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import h5py
 import numpy as np
 
+from actionbytes.data.manifests import Status
 from actionbytes.errors import UserError
 
 STREAMS = ("rgb", "flow")
@@ -97,14 +97,14 @@ class PackedFeatures:
 
 
 def write_shard(
-    path: Path, videos: Iterable[tuple[str, VideoFeatures]], recipe: Mapping, set_aside: Mapping[str, str] | None = None
+    path: Path, videos: Iterable[tuple[str, VideoFeatures]], recipe: Mapping, statuses: Sequence[Status] = ()
 ) -> None:
     """Write a whole shard, or nothing: the file appears under its name only when it is complete."""
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     with h5py.File(partial, "w", track_order=False) as file:
         file.attrs["recipe"] = json.dumps(recipe, sort_keys=True)
-        file.attrs["set_aside"] = json.dumps(dict(set_aside or {}), sort_keys=True)
+        file.attrs["statuses"] = json.dumps([asdict(status) for status in statuses])
         for name, features in videos:
             features.check(name)
             group = file.create_group(name)
@@ -118,7 +118,7 @@ def write_shard(
                 hop_s=float(features.hop_s),
                 complete=True,
             )
-    os.replace(partial, path)
+    partial.replace(path)
 
 
 def open_shard(path: Path) -> h5py.File:
@@ -135,6 +135,11 @@ def open_shard(path: Path) -> h5py.File:
     return file
 
 
+def read_statuses(file: h5py.File) -> list[Status]:
+    """What became of each video that the shard was made from; empty where the shard does not say."""
+    return [Status(**status) for status in json.loads(file.attrs.get("statuses", "[]"))]
+
+
 def read_video(file: h5py.File, name: str) -> VideoFeatures:
     """Read and check one video of an open shard."""
     group = file[name]
@@ -146,13 +151,8 @@ def read_video(file: h5py.File, name: str) -> VideoFeatures:
         )
     attributes = group.attrs
     streams = {stream: group[stream][()] for stream in STREAMS if stream in group}
-    features = VideoFeatures(
-        streams,
-        float(attributes["duration"]),
-        int(attributes["frames"]),
-        float(attributes["fps"]),
-        int(attributes["chunk"]),
-    )
+    duration, frames, fps = float(attributes["duration"]), int(attributes["frames"]), float(attributes["fps"])
+    features = VideoFeatures(streams, duration, frames, fps, int(attributes["chunk"]))
     features.check(f"{file.filename}: {name}")
     return features
 
@@ -163,9 +163,7 @@ def shard_files(folder: Path) -> list[Path]:
         return [folder]
     shards = sorted(folder.glob("*.h5"))
     if not shards:
-        raise UserError(
-            f"{folder}: no feature shards (*.h5) there; make them with `actionbytes features` or the workflow"
-        )
+        raise UserError(f"{folder}: no feature shards (*.h5); make them with `actionbytes features` or the workflow")
     return shards
 
 
@@ -190,7 +188,7 @@ def load_features(
     where, found, set_aside = ", ".join(str(p) for p in shards[:2]), {}, {}
     for path in shards:
         with open_shard(path) as file:
-            set_aside.update(json.loads(file.attrs.get("set_aside", "{}")))
+            set_aside.update({s.video: s.reason for s in read_statuses(file) if s.status == "set aside"})
             for name in file:
                 if wanted is None or name in wanted:
                     found[name] = read_video(file, name)

@@ -1,0 +1,81 @@
+"""Recipes: what names an artifact.
+
+An expensive artifact lives under a path that holds a readable slug and the digest of its recipe: the parameters that
+matter, the digests of what it was made from, and the versions of the stages that make it. Same recipe, same path; a
+changed parameter is a new path, so nothing stale can be taken for fresh, whatever the time stamps say.
+"""
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel
+
+STAGES = {
+    # Raise a stage's number when its code changes what it makes: every artifact behind it then gets a new path.
+    "render": 1,
+    "decode": 1,
+    "flow": 1,
+    "pretrain": 1,
+    "extract": 1,
+    "train": 1,
+    "localize": 1,
+}
+
+
+def plain(value: Any) -> Any:
+    """`value` as JSON-able data: parameter groups become dictionaries, paths strings, tuples lists."""
+    if isinstance(value, BaseModel):
+        return value.model_dump(mode="json")
+    if isinstance(value, Mapping):
+        return {str(k): plain(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(v) for v in value]
+    return str(value) if isinstance(value, Path) else value
+
+
+def digest(value: Any, length: int = 10) -> str:
+    """Hexadecimal digest of `value` in canonical JSON; the order of keys does not matter."""
+    text = json.dumps(plain(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return hashlib.sha256(text.encode()).hexdigest()[:length]
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's content, read in pieces."""
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What an artifact is made by: `stage` (a key of STAGES), a readable `slug` and the `spec` that decides its content."""
+
+    stage: str
+    slug: str
+    spec: Mapping[str, Any]
+
+    @property
+    def full(self) -> dict[str, Any]:
+        """The recipe as it is written beside the artifact."""
+        return {"stage": self.stage, "version": STAGES[self.stage], **plain(self.spec)}
+
+    @property
+    def name(self) -> str:
+        """Folder name of the artifact: `<slug>-<digest>`."""
+        return f"{self.slug}-{digest(self.full)}"
+
+    def write(self, folder: Path) -> None:
+        """Write `recipe.json` into `folder` (made if needed), atomically."""
+        folder.mkdir(parents=True, exist_ok=True)
+        write_text(folder / "recipe.json", json.dumps(self.full, indent=1, sort_keys=True) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a text file so that it is whole or absent."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    partial = path.with_name(path.name + ".partial")
+    partial.write_text(text, encoding="utf-8")
+    partial.replace(path)
