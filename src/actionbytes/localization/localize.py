@@ -1,0 +1,139 @@
+"""Class activations of one video to scored segments: W-TALC's two stages and ActionBytes' proposals.
+
+Sources: the detection code published with W-TALC (ECCV 2018); ActionBytes (CVPR 2020), equation 2 and its localization.
+"""
+
+from typing import Literal, NamedTuple
+
+import numpy as np
+from pydantic import Field
+
+from actionbytes.errors import UserError
+from actionbytes.localization.nms import nms, ranking
+from actionbytes.localization.segments import (
+    Floats,
+    InnerScore,
+    Ints,
+    midrange_threshold,
+    segment_scores,
+    smoothed,
+    threshold,
+)
+from actionbytes.parameters import Parameters
+
+
+class Localization(Parameters):
+    """How activations become segments."""
+
+    class_rule: Literal["zero", "mean", "half_max"] = Field(
+        "zero",
+        description="stage one keeps a class when its video score is > 0 (W-TALC's code), >= the mean of all classes "
+        "(ActionBytes' text) or > half the best (3C-Net) [R] methods.md 5.5",
+    )
+    topk_divisor: int = Field(8, ge=1, description="a class's video score is the mean of its top T / this snippets")
+    keep_short: bool = Field(
+        True, description="videos with T < topk_divisor: average one snippet; false: no detection, as in W-TALC's code"
+    )
+    smooth_window: int = Field(
+        0, ge=0, description="Savitzky-Golay window, order 1, before stage two; 0: none; ActivityNet1.2: 351 [C]"
+    )
+    range_fraction: float = Field(
+        0.5, ge=0, le=1, description="threshold = max - this * (max - min); 0.7 also in use [R] methods.md 4.5"
+    )
+    min_length: int = Field(2, ge=1, description="shortest run above the threshold that is a detection, in snippets")
+    threshold_score: InnerScore = Field("max", description="inner score of runs while proposals are off [C] W-TALC")
+    proposals: bool = Field(False, description="add the proposals that are passed in, and suppress by class")
+    proposal_score: InnerScore = Field(
+        "contrast", description="inner score of proposals and, beside them, of runs [R] methods.md 5.5"
+    )
+    margin: float = Field(0.25, gt=0, description="contrast: width of each side's margin / segment length [R] 5.5")
+    score_weight: float = Field(0.7, ge=0, description="confidence = inner score + this * the class's video score [C]")
+    nms: float = Field(0.5, ge=0, le=1, description="with proposals: tIoU above which the worse falls [R] 5.5")
+    max_per_class: int = Field(200, ge=1, description="with proposals: most segments of one class in a video [R] 5.5")
+
+
+class Segments(NamedTuple):
+    """Detections of one video, each array (N,): `[start, end)` in snippets, class index, confidence (unbounded).
+
+    Sorted by label, then better score, shorter length, earlier start.
+    """
+
+    start: Ints
+    end: Ints
+    label: Ints
+    score: Floats
+
+
+def video_scores(cas: Floats, divisor: int = 8) -> Floats:
+    """Each class's mean over its top max(1, floor(T / divisor)) snippets of `cas` (T, C): (C,) float64.
+
+    W-TALC trains with ceil and detects with floor; this is detection.
+    """
+    top = max(1, len(cas) // divisor)
+    highest = np.partition(np.asarray(cas, dtype=np.float64), len(cas) - top, axis=0)[len(cas) - top :]  # (top, C)
+    return highest.mean(axis=0)
+
+
+def surviving_classes(scores: Floats, rule: Literal["zero", "mean", "half_max"]) -> Ints:
+    """Stage one: indices of the classes whose video score (C,) passes `rule` (see `Localization.class_rule`)."""
+    if rule == "zero":
+        passes = scores > 0
+    elif rule == "mean":
+        passes = scores >= min(scores.mean(), scores.max())  # a mean of equals may round above them
+    else:
+        passes = scores > scores.max() / 2
+    return np.flatnonzero(passes)
+
+
+def localize(cas: Floats, parameters: Localization, proposals: Ints | None = None) -> Segments:
+    """Two-stage thresholding of a video's raw activations `cas` (T, C), plus scored proposals where they are on.
+
+    Stage one keeps classes by their video score s_c, taken from the raw sequence; stage two keeps each class's runs
+    above max - fraction * (max - min) of the (perhaps smoothed) sequence. Confidence = inner score + weight * s_c.
+    With `parameters.proposals`, every row of `proposals` (P, 2), half-open in snippets, joins each surviving class,
+    everything is scored by one rule, and class-wise NMS and a cap follow; without, as in W-TALC, neither is applied.
+
+    Raises UserError when `cas` is not finite; ValueError when proposals are on but missing or outside the video.
+    """
+    cas = np.asarray(cas)
+    if not np.isfinite(cas).all():
+        raise UserError("activations are not finite: training diverged or features are broken; lower the learning rate")
+    length = len(cas)
+    if length == 0 or cas.shape[1] == 0 or (length < parameters.topk_divisor and not parameters.keep_short):
+        return _segments(np.zeros((0, 3), dtype=np.int64), np.zeros(0))
+    scores = video_scores(cas, parameters.topk_divisor)  # (C,)
+    classes = surviving_classes(scores, parameters.class_rule)  # (K,)
+    sequence = cas[:, classes]  # (T, K)
+    if parameters.smooth_window:
+        sequence = smoothed(sequence, parameters.smooth_window)
+    found = threshold(sequence, midrange_threshold(sequence, parameters.range_fraction), parameters.min_length)
+    table = np.stack(found, axis=1)  # (R, 3): start, end, column
+    if parameters.proposals:
+        if proposals is None:
+            raise ValueError("localization.proposals is on but no proposals were given")
+        table = np.concatenate([table, _for_every_column(np.asarray(proposals), len(classes))])  # (R + P * K, 3)
+    rule = parameters.proposal_score if parameters.proposals else parameters.threshold_score
+    inner = segment_scores(sequence, *table.T, rule=rule, margin=parameters.margin)  # (N,)
+    table[:, 2] = classes[table[:, 2]]
+    score = inner + parameters.score_weight * scores[table[:, 2]]
+    if parameters.proposals:
+        kept = nms(*table[:, :2].T, score, parameters.nms, group=table[:, 2], cap=parameters.max_per_class)
+    else:
+        kept = ranking(*table[:, :2].T, score, group=table[:, 2])
+    return _segments(table[kept], score[kept])
+
+
+def to_seconds(segments: Segments, hop_s: float, duration: float | None = None) -> tuple[Floats, Floats]:
+    """Start and end in seconds (N,): snippet index * `hop_s`, not past `duration` where it is given."""
+    start, end = segments.start * hop_s, segments.end * hop_s
+    return (start, end) if duration is None else (np.minimum(start, duration), np.minimum(end, duration))
+
+
+def _for_every_column(proposals: Ints, columns: int) -> Ints:
+    """Proposals (P, 2) repeated for each column: (P * columns, 3) of start, end, column."""
+    column = np.repeat(np.arange(columns), len(proposals))
+    return np.column_stack([np.tile(proposals.reshape(-1, 2), (columns, 1)), column]).astype(np.int64)
+
+
+def _segments(table: Ints, score: Floats) -> Segments:
+    return Segments(table[:, 0], table[:, 1], table[:, 2], score)

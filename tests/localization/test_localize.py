@@ -1,0 +1,116 @@
+"""Two-stage thresholding and proposals."""
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from actionbytes.errors import UserError
+from actionbytes.localization.localize import Localization, localize, surviving_classes, to_seconds, video_scores
+from actionbytes.localization.nms import segment_iou
+
+
+@st.composite
+def activations(draw, shortest=1):
+    rng = np.random.default_rng(draw(st.integers(0, 2**32 - 1)))
+    shape = draw(st.integers(shortest, 60)), draw(st.integers(1, 5))
+    return rng.normal(draw(st.sampled_from([-1.0, 0.0, 1.0])), 1.0, shape).astype(np.float32)
+
+
+def plain_wtalc(cas):
+    """W-TALC's detections, spelled out: top T // 8 mean > 0, midrange, runs of two, max + 0.7 s_c."""
+    found = set()
+    for label in range(cas.shape[1]):
+        sequence = cas[:, label]
+        s = np.mean(sorted(sequence.astype(float), reverse=True)[: len(cas) // 8])
+        if not s > 0:
+            continue
+        theta = sequence.max() - 0.5 * (sequence.max() - sequence.min())
+        start = None
+        for t in range(len(cas) + 1):
+            above = t < len(cas) and sequence[t] > theta
+            if above and start is None:
+                start = t
+            if not above and start is not None:
+                if t - start >= 2:
+                    found.add((start, t, label, round(float(sequence[start:t].max() + 0.7 * s), 5)))
+                start = None
+    return found
+
+
+@given(activations(shortest=8))
+def test_defaults_are_wtalc(cas):
+    found = localize(cas, Localization())
+    assert {(s, e, c, round(float(x), 5)) for s, e, c, x in zip(*found, strict=True)} == plain_wtalc(cas)
+
+
+@given(activations(), st.sampled_from(["zero", "mean", "half_max"]), st.integers(0, 2**32 - 1))
+def test_what_holds_for_any_video_with_proposals(cas, rule, seed):
+    rng = np.random.default_rng(seed)
+    pairs = np.sort(rng.integers(0, len(cas) + 1, (12, 2)), axis=1)
+    proposals = pairs[pairs[:, 0] < pairs[:, 1]]
+    parameters = Localization(proposals=True, class_rule=rule, max_per_class=5)
+    found = localize(cas, parameters, proposals)
+    alive = surviving_classes(video_scores(cas), rule)
+    assert set(found.label) <= set(alive)
+    assert (found.start >= 0).all() and (found.end <= len(cas)).all() and (found.start < found.end).all()
+    assert np.isfinite(found.score).all()
+    for label in alive:
+        here = found.label == label
+        assert here.sum() <= 5
+        assert here.any() or len(proposals) == 0
+        assert (np.diff(found.score[here]) <= 0).all()
+        start, end = found.start[here], found.end[here]
+        assert (np.triu(segment_iou(start[:, None], end[:, None], start, end), 1) <= parameters.nms).all()
+
+
+def test_a_proposal_with_the_true_bounds_beats_the_run():
+    cas = np.zeros((40, 1), dtype=np.float32)
+    cas[10:14], cas[14:26], cas[26:30] = 0.45, 1.0, 0.45  # the midrange cuts the shoulders off
+    without = localize(cas, Localization(threshold_score="contrast"))
+    assert list(zip(without.start, without.end, strict=True)) == [(14, 26)]
+    found = localize(cas, Localization(proposals=True, score_weight=0), np.array([[10, 30], [0, 5]]))
+    assert (found.start[0], found.end[0]) == (10, 30)
+    assert found.score[0] == pytest.approx((12 * 1.0 + 8 * 0.45) / 20)
+
+
+def test_class_rules():
+    scores = np.array([3.0, 1.6, 0.5, -1.0])
+    assert list(surviving_classes(scores, "zero")) == [0, 1, 2]
+    assert list(surviving_classes(scores, "mean")) == [0, 1]
+    assert list(surviving_classes(scores, "half_max")) == [0, 1]
+    assert list(surviving_classes(np.array([0.1, 0.1, 0.1]), "mean")) == [0, 1, 2]
+
+
+def test_video_score_is_the_mean_of_the_top_eighth():
+    cas = np.arange(20.0)[:, None]
+    assert video_scores(cas) == pytest.approx([18.5])  # floor(20 / 8) = 2 snippets: 19, 18
+    assert video_scores(cas[:5]) == pytest.approx([4.0])
+
+
+def test_short_videos_by_the_flag():
+    cas = np.array([[0.0], [1.0], [1.0], [0.0]])
+    assert len(localize(cas, Localization()).start) == 1
+    assert len(localize(cas, Localization(keep_short=False)).start) == 0
+    assert len(localize(np.zeros((0, 3)), Localization()).start) == 0
+
+
+def test_smoothing_joins_a_broken_run():
+    cas = np.full((60, 1), -1.0)
+    cas[20:40] = 1.0
+    cas[28:30] = -1.0
+    assert len(localize(cas, Localization()).start) == 2
+    assert len(localize(cas, Localization(smooth_window=9)).start) == 1
+
+
+def test_seconds_by_one_rule():
+    found = localize(np.array([[0.0], [1.0], [1.0], [1.0]]), Localization())
+    start, end = to_seconds(found, hop_s=0.64, duration=2.5)
+    assert (start, end) == (pytest.approx([0.64]), pytest.approx([2.5]))
+
+
+def test_what_a_user_can_get_wrong():
+    with pytest.raises(UserError, match="not finite"):
+        localize(np.array([[np.nan], [1.0]]), Localization())
+    with pytest.raises(ValueError, match="no proposals"):
+        localize(np.ones((9, 1)), Localization(proposals=True))
