@@ -1,0 +1,135 @@
+"""What a method is: a loss from a batch, and a prediction from one video's features."""
+
+from abc import ABC, abstractmethod
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from actionbytes.parameters import Parameters
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Videos of one training step, their snippets one under another, without padding.
+
+    rows: (R, D), float32 or bfloat16; offsets: (B + 1,) first row of each video; targets: (B, K) 0 or 1, what the
+    classifier learns; labels: (B, C) 0 or 1, the true classes; pairs: the videos (0, 1), (2, 3), ... of the first
+    `pairs` couples share a target class; rng: for dropout.
+    """
+
+    rows: Tensor
+    offsets: NDArray[np.int64]
+    targets: Tensor
+    labels: Tensor
+    pairs: int
+    rng: np.random.Generator
+
+
+@dataclass(frozen=True)
+class Prediction:
+    """What a method says of one video of T snippets; float32 arrays.
+
+    scores: (C,) class scores of the video; cas: (T, C) class activation sequence, raw logits; latent: (T, l) or None;
+    attention: (T,) or None.
+    """
+
+    scores: NDArray[np.float32]
+    cas: NDArray[np.float32]
+    latent: NDArray[np.float32] | None = None
+    attention: NDArray[np.float32] | None = None
+
+
+@dataclass(frozen=True)
+class Stage:
+    """What a stage of training starts from.
+
+    targets: (N, K) bool, what the classifier learns about each video; memory: arrays that the next stage's `prepare`
+    gets back; facts: numbers worth a line in the log.
+    """
+
+    targets: NDArray[np.bool_]
+    memory: dict[str, NDArray[Any]] = field(default_factory=dict)
+    facts: dict[str, float] = field(default_factory=dict)
+
+
+class Method(nn.Module, ABC):
+    """A network over snippet features that is trained in one or more stages.
+
+    dim: D of the features; classes: C. All parameters are drawn from `generator`.
+    """
+
+    stages = 1
+    min_videos_per_pair_class = 1
+    init: str | None = None  # the method whose finished run this one starts from
+
+    def __init__(self, dim: int, classes: int, parameters: Parameters, generator: torch.Generator) -> None:
+        super().__init__()
+        self.dim, self.classes, self.parameters_ = dim, classes, parameters
+
+    def begin(self, other: "Method") -> None:
+        """Take over what a finished run of the method `init` learned."""
+        raise NotImplementedError(f"{type(self).__name__} starts from no other method")
+
+    def prepare(
+        self,
+        rows: NDArray[np.floating],
+        offsets: NDArray[np.int64],
+        labels: NDArray[np.bool_],
+        stage: int,
+        memory: dict[str, NDArray[Any]],
+        rng: np.random.Generator,
+    ) -> Stage:
+        """Set up stage `stage` (from 0): what to learn about each video. Default: its labels (N, C).
+
+        rows: (sum T, D) of all training videos; offsets: (N + 1,); memory: the last stage's, empty at first.
+        """
+        return Stage(labels)
+
+    @abstractmethod
+    def loss(self, batch: Batch) -> dict[str, Tensor]:
+        """Scalars to log; "total" is the one to minimise."""
+
+    @abstractmethod
+    def forward(self, rows: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
+        """Without dropout: cas (R, C), latent (R, l) or None, attention (R,) or None, snippet by snippet."""
+
+    @abstractmethod
+    def scores(self, cas: Tensor, attention: Tensor | None) -> Tensor:
+        """Class scores (C,) of a video from its activations (T, C)."""
+
+    def predict(self, features: NDArray[np.floating]) -> Prediction:
+        """Predict one video from its (T, D) features, T >= 1: float32, one thread, no dropout."""
+        with torch.inference_mode(), threads(1):
+            cas, latent, attention = self.forward(torch.from_numpy(np.asarray(features, dtype=np.float32)))
+            scores = self.scores(cas, attention)
+        return Prediction(*(None if x is None else x.numpy() for x in (scores, cas, latent, attention)))
+
+
+@contextmanager
+def threads(count: int) -> Iterator[None]:
+    """Run torch with `count` threads inside: results must not depend on how many cores a machine has."""
+    before = torch.get_num_threads()
+    torch.set_num_threads(count)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(before)
+
+
+def linear(dim: int, out: int, generator: torch.Generator) -> nn.Linear:
+    """A linear layer with Xavier-uniform weights and zero biases."""
+    layer = nn.utils.skip_init(nn.Linear, dim, out)
+    nn.init.xavier_uniform_(layer.weight, generator=generator)
+    nn.init.zeros_(layer.bias)
+    return layer
+
+
+def project(rows: Tensor, layer: nn.Linear) -> Tensor:
+    """`layer(rows)` in the precision of `rows`, returned as float32."""
+    return nn.functional.linear(rows, layer.weight.to(rows.dtype), layer.bias.to(rows.dtype)).float()

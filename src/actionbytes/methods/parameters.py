@@ -1,0 +1,58 @@
+"""What can be set about each method. Apart from the networks, so that a workflow checks parameters without torch."""
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from actionbytes.parameters import Parameters
+
+Percentile = Annotated[float, Field(ge=0, lt=100)]
+Positive = Annotated[int, Field(ge=1)]
+
+
+class Wtalc(Parameters):
+    """W-TALC (methods.md 4)."""
+
+    latent_dim: int = Field(2048, ge=1, description="width of the hidden layer L [C]; What2When: [R] methods.md 5.1")
+    dropout: float = Field(0.7, ge=0, lt=1, description="share of L set to zero in training [C]")
+    topk_divisor: int = Field(8, ge=1, description="k-max pooling averages the best ceil(T / this) snippets [C]")
+    mil_weight: float = Field(0.5, ge=0, le=1, description="lambda: weight of L_mil; L_cas gets the rest [C] [R] 5.1")
+    margin: float = Field(0.5, ge=0, description="margin of the co-activity loss [C]")
+
+
+class Bytes(Parameters):
+    """How a video is cut into ActionBytes (methods.md 5.2)."""
+
+    percentiles: tuple[Percentile, ...] = Field(
+        (50.0,), min_length=1, description="cut where L changes more than this percentile; ActivityNet: 92 ... 99.5 [R]"
+    )
+    sentinels: bool = Field(False, description="cut at 0 and T too; the literal reading drops head and tail [R] 5.2")
+    segments: Literal["bytes", "fixed"] = Field("bytes", description="fixed: equal pieces instead, the ablation of 5.7")
+    fixed_length: int = Field(2, ge=1, description="snippets in a fixed piece [P]")
+
+
+class Proposals(Bytes):
+    """Proposals from merged bytes (methods.md 5.5, eq. 2)."""
+
+    merges: tuple[Positive, ...] = Field((1, 2), min_length=1, description="M: how many neighbouring bytes merge [P]")
+    jitter: bool = Field(True, description="also start one snippet earlier, end one later, and both [R] 5.5")
+
+
+class ActionBytes(Wtalc):
+    """ActionBytes' mining (methods.md 5.1 to 5.3)."""
+
+    rounds: int = Field(3, ge=1, description="mining rounds [P]")
+    clusters: int = Field(500, ge=2, description="K, pseudo-classes [P]")
+    bytes: Bytes = Field(Bytes(), description="cutting of the training clips [R] 5.2")
+    kmeans_iterations: int = Field(50, ge=1, description="most Lloyd iterations; ends earlier when settled [R] 5.3")
+    transfer_backprop: bool = Field(False, description="let true labels shape L through the transfer layer [R] 5.3")
+    transfer_weight: float = Field(1.0, ge=0, description="weight of the transfer layer's loss [R] 5.1")
+
+
+class LabelTransfer(Parameters):
+    """From the activations of source classes to those of target classes (methods.md 5.4)."""
+
+    softmax: bool = Field(True, description="softmax over source classes at every snippet first [R] 5.4")
+    top_k: int = Field(5, ge=0, description="source classes kept for each target class; 0: all [R] 5.4")
+    clip_negative: bool = Field(True, description="negative similarities count as 0 [R] 5.4")
+    normalise: bool = Field(True, description="each target's weights sum to 1 [R] 5.4")
