@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from actionbytes.errors import UserError
 from actionbytes.features.store import PackedFeatures
-from actionbytes.methods import method_class
 from actionbytes.methods.base import Method, Stage, threads
+from actionbytes.methods.registry import method_class
 from actionbytes.parameters import Parameters
 from actionbytes.recipes import file_digest, write_text
 from actionbytes.training import runs

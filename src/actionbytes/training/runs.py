@@ -15,8 +15,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from actionbytes.errors import UserError
-from actionbytes.methods import entry, method_class
 from actionbytes.methods.base import Method
+from actionbytes.methods.registry import method_class, method_parameters
 from actionbytes.parameters import Parameters, read_yaml, validated
 from actionbytes.recipes import write_text
 from actionbytes.training.parameters import Training
@@ -51,7 +51,7 @@ class Run(Parameters):
 
     def build(self, generator: torch.Generator) -> Method:
         """The method with fresh weights."""
-        group = validated(entry(self.method).parameters, self.parameters, f"{self.method}: {CONFIG}")
+        group = validated(method_parameters(self.method), self.parameters, f"{self.method}: {CONFIG}")
         return method_class(self.method)(self.dim, len(self.classes), group, generator)
 
 
