@@ -36,8 +36,8 @@ def embed_labels(
 ) -> tuple[np.ndarray, list[str]]:
     """Mean word vector of each label.
 
-    An alias stands for a whole label or for one of its words, in any spelling (`{"Shotput": "shot put"}`). Words without
-    a vector are left out of the mean, as the paper's "drop tokens absent from word2vec".
+    An alias stands for a whole label or for one of its words, in any spelling (`{"Shotput": "shot put"}`). Words that
+    have no vector are left out of the mean (methods.md 5.4).
 
     Returns the matrix (C, d) float32 and the sorted words that have no vector. Raises UserError for a label of which no
     word has one.
@@ -85,7 +85,7 @@ def read_word2vec(path: Path | str, wanted: Collection[str] | None = None) -> di
     With `wanted`, only those words are kept, so that the 3.6 GB of Google News need little memory; words match exactly,
     case included (`words_of` gives lower case). A word that is there twice keeps its first vector.
 
-    Raises UserError for a file that cannot be read, has no header, ends early or holds a value that is no finite number.
+    Raises UserError for a file that cannot be read, has no header, ends early or holds what is no finite number.
     """
     path = Path(path)
     try:

@@ -1,7 +1,8 @@
-"""From scripts to files: frames, H.264 in MP4, annotations, the list of videos. Same bytes whatever the number of workers."""
+"""From scripts to files: frames, H.264 in MP4, annotations, list of videos; same bytes for any number of workers."""
 
 import csv
 import hashlib
+import io
 import json
 import multiprocessing
 import os
@@ -16,6 +17,7 @@ import av
 import cv2
 import numpy as np
 
+from actionbytes.data.files import write_file
 from actionbytes.data.mini.figure import MOTIONS, SKINS, draw_figure, draw_prop, joints_of
 from actionbytes.data.mini.scene import scene_canvas
 from actionbytes.data.mini.script import TICKS, Script, scripts
@@ -119,7 +121,7 @@ def _camera(script: Script, times: np.ndarray, which: np.ndarray, rng: np.random
 
 
 def encode(script: Script, path: Path, mark: str = "", picture: bool = True, moov_first: bool = False) -> None:
-    """Write the script's video as H.264 (and AAC) in MP4, with exact presentation times; one thread, same bytes always."""
+    """Write the script's video as H.264 (and AAC) in MP4, with exact presentation times; one thread, so same bytes."""
     options = {"video_track_timescale": str(TICKS), "fflags": "+bitexact"}
     if moov_first:
         options["movflags"] = "+faststart"
@@ -175,7 +177,7 @@ def _write_broken(script: Script, path: Path) -> None:
 
 
 def write_video(script: Script, folder: Path) -> dict[str, str | int | float]:
-    """Render a script to `folder/<id>.mp4` unless that file is whole and of this very script; return its row of videos.csv."""
+    """Render to `folder/<id>.mp4` unless that file is whole and of this very script; return its row of videos.csv."""
     path = folder / f"{script.id}.mp4"
     mark = hashlib.sha256(json.dumps([VERSION, asdict(script)]).encode()).hexdigest()
     if script.broken == "missing":
@@ -224,12 +226,17 @@ def render_dataset(
         rows = _rows_of_other(folder.parent / spec.videos_of, [script.id for script in all_scripts])
     else:
         rows = _render_all(all_scripts, folder / "videos", progress, workers)
-    _write_json(folder / "annotations.json", _database(all_scripts, spec.labels, spec.parts))
-    _write_json(folder / "sub_actions.json", _database(all_scripts, {}, {name: name for name in SUB_ACTIONS}))
-    with _atomic(folder / "videos.csv") as part, part.open("w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, COLUMNS, lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
+    truth = {
+        "annotations.json": _database(all_scripts, spec.labels, spec.parts),
+        "sub_actions.json": _database(all_scripts, {}, {name: name for name in SUB_ACTIONS}),
+    }
+    for name, content in truth.items():
+        write_file(folder / name, json.dumps(content, indent=1) + "\n")
+    table = io.StringIO()
+    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_file(folder / "videos.csv", table.getvalue())
 
 
 def _render_all(
@@ -299,17 +306,12 @@ def _snapped(script: Script, start: float, end: float) -> tuple[float, float]:
     return script.ticks[where[0]] / TICKS, script.ticks[where[1]] / TICKS
 
 
-def _write_json(path: Path, content: dict) -> None:
-    with _atomic(path) as part:
-        part.write_text(json.dumps(content, indent=1) + "\n", encoding="utf-8")
-
-
 @contextmanager
 def _atomic(path: Path) -> Iterator[Path]:
     """A temporary path beside `path` that takes its place when the block ends well."""
     part = path.with_name(f".{path.name}.{os.getpid()}.part")
     try:
         yield part
-        os.replace(part, path)
+        part.replace(path)
     finally:
         part.unlink(missing_ok=True)

@@ -205,7 +205,7 @@ def _clip_spans(label: str, duration: float, rng: np.random.Generator) -> list[t
 def _short_spans(
     label: str, labels: list[str], duration: float, rng: np.random.Generator
 ) -> list[tuple[str, float, float]]:
-    """Three to twelve instances, mostly of 1 to 6 s, a few below one snippet, a few of tens of seconds; gaps between."""
+    """Three to twelve instances, mostly of 1 to 6 s, a few below one snippet, a few of tens of seconds."""
     count = int(rng.integers(3, 13))
     lengths: list[float] = []
     while len(lengths) < count:

@@ -1,7 +1,7 @@
 """What there is in the mini world: sub-actions, action classes, datasets and their parameters.
 
-An action class is an ordered walk through three of ten shared sub-actions, with a prop, an outfit and a scene that it shares
-with other classes: no single chunk of a video names the class for certain, as in reality (docs/mini-world.md).
+An action class is an ordered walk through three of ten shared sub-actions, with a prop, an outfit and a scene that it
+shares with other classes: no chunk of a video names the class for certain, as in reality (docs/mini-world.md).
 """
 
 from dataclasses import dataclass, field
@@ -174,7 +174,7 @@ class MiniWorld(Parameters):
     outfit_kept: Share = Field(0.6, description="share of videos in the class's outfit; others wear any")
     scene_kept: Share = Field(0.7, description="share of videos in the class's scene; others are anywhere")
     domain_gap: float = Field(
-        1.0, ge=0, le=3, description="how far untrimmed videos look from clips: zoom, light, shake"
+        1.0, ge=0, le=3, description="how untrimmed videos differ from clips: zoom, light, shake, grain"
     )
     variable_rate: Share = Field(0.08, description="share of videos with a variable frame rate")
     sound: Share = Field(0.2, description="share of videos with a sound track")
