@@ -111,16 +111,16 @@ def scripts(parameters: MiniWorld, name: str) -> Iterator[Script]:
     for subset in dataset.subsets:
         count = getattr(parameters, subset.count)
         broken = parameters.broken if (name, subset.name) == ("thumos14", "test") else 0
-        labels = list(dataset.labels)
-        np.random.default_rng(_seed(parameters, name, subset.name)).shuffle(labels)
+        rng, dealt = np.random.default_rng(_seed(parameters, name, subset.name)), []
         for number in range(1, count + broken + 1):
+            dealt = dealt or rng.permutation(list(dataset.labels)).tolist()
             script_id = dataset.video_id.format(subset=subset.name, number=number)
             yield _script(
                 parameters,
                 dataset,
                 script_id,
                 subset.name,
-                labels[number % len(labels)],
+                dealt.pop(),
                 getattr(parameters, subset.seconds),
                 _seed(parameters, name, script_id),
                 BROKEN[(number - count - 1) % len(BROKEN)] if number > count else None,
@@ -215,7 +215,7 @@ def _short_spans(
         elif kind < 0.13:
             length = rng.uniform(9.0, 24.0)
         else:
-            length = float(np.clip(rng.lognormal(1.05, 0.5), 0.8, 9.0))
+            length = float(np.clip(rng.lognormal(1.15, 0.5), 0.8, 9.0))
         if sum(lengths) + length > 0.6 * duration - 0.5 * count:
             if len(lengths) >= 3 or length < 1:
                 break
