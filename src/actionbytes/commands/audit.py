@@ -1,0 +1,22 @@
+"""`actionbytes audit`: where the papers contradict each other or themselves."""
+
+from pathlib import Path
+
+import click
+
+
+@click.command()
+@click.option("--papers", type=click.Path(path_type=Path), default="papers", show_default=True, help="Folder of YAML.")
+@click.option("--out", type=click.Path(path_type=Path), default="results/audit.csv", show_default=True, help="CSV.")
+def audit(papers: Path, out: Path) -> None:
+    """Print and write every contradiction found by rule in the papers' published numbers (docs/audit.md)."""
+    from actionbytes.data.files import write_file
+    from actionbytes.reporting.audit import audit as find
+    from actionbytes.reporting.audit import to_csv, to_text
+    from actionbytes.reporting.papers import read_papers
+
+    declared = read_papers(papers)
+    findings = find(declared)
+    click.echo(to_text(findings), nl=bool(findings))
+    write_file(out, to_csv(findings))
+    click.echo(f"{len(findings)} findings in {len(declared)} papers, {out}")
