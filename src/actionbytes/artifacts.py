@@ -1,0 +1,132 @@
+"""Artifacts: what the plan names. Each knows its recipe, where it lies and what it is made from; none opens a file."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from actionbytes.data.manifests import shard_names
+from actionbytes.features.extract import Extraction
+from actionbytes.localization.localize import Localization
+from actionbytes.methods.parameters import LabelTransfer, Proposals
+from actionbytes.parameters import Parameters
+from actionbytes.recipes import Recipe
+from actionbytes.training.parameters import Training
+from actionbytes.training.pretrain import Pretraining
+from actionbytes.video.decode import Decoding
+from actionbytes.video.flow import Flow
+
+
+@dataclass(frozen=True)
+class Clips:
+    """Decoded frames and flow of one dataset: temporary, one folder per shard."""
+
+    home: Path  # data/<suite>/<dataset>
+    dataset: str
+    shards: int
+    decoding: Decoding
+    flow: Flow
+    frames_recipe: Recipe
+    flow_recipe: Recipe
+
+    def frames_of(self, shard: str) -> Path:
+        return self.home / "frames" / self.frames_recipe.name / shard
+
+    def flow_of(self, shard: str) -> Path:
+        return self.home / "flow" / self.flow_recipe.name / shard
+
+    def shard_names(self, subset: str) -> list[str]:
+        return shard_names(subset, self.shards)
+
+
+@dataclass(frozen=True)
+class Backbones:
+    """The pretrained streams of a suite without published weights, and the clips that they learn from."""
+
+    folder: Path  # data/<suite>/weights/<recipe>
+    recipe: Recipe
+    clips: Clips
+    subset: str
+    width: float
+    pretraining: Pretraining
+
+    def file(self, stream: str) -> Path:
+        return self.folder / f"{stream}.safetensors"
+
+    def inputs(self, stream: str) -> list[Path]:
+        """Folders of frames (rgb) or flow (flow), one per shard."""
+        one = self.clips.frames_of if stream == "rgb" else self.clips.flow_of
+        return [one(shard) for shard in self.clips.shard_names(self.subset)]
+
+
+@dataclass(frozen=True)
+class FeatureSet:
+    """The features of one dataset under one recipe."""
+
+    clips: Clips
+    extraction: Extraction
+    recipe: Recipe
+    weights: tuple[Path, Path]  # rgb, flow
+
+    @property
+    def folder(self) -> Path:
+        return self.clips.home / "features" / self.recipe.name
+
+    def files(self, subset: str) -> list[Path]:
+        """The shards of a subset."""
+        return [self.folder / f"{shard}.h5" for shard in self.clips.shard_names(subset)]
+
+    def listing(self, subset: str) -> Path:
+        """CSV of what became of each video of a subset."""
+        return self.folder / f"{subset}.videos.csv"
+
+
+@dataclass(frozen=True)
+class Run:
+    """Training runs of one method on one source under one recipe; one folder per seed."""
+
+    folder: Path  # results/runs/<suite>/<recipe>
+    recipe: Recipe
+    method: str
+    dataset: str
+    subset: str
+    features: FeatureSet
+    parameters: Parameters
+    training: Training
+    init: "Run | None"
+
+    def seed(self, seed: int) -> Path:
+        return self.folder / f"seed{seed}"
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The feature shards it learns from."""
+        return self.features.files(self.subset)
+
+    def init_models(self, seed: int) -> list[Path]:
+        """The model it starts from, if any."""
+        return [self.init.seed(seed) / "model.safetensors"] if self.init else []
+
+
+@dataclass(frozen=True)
+class Localized:
+    """Detections of a run's seeds on one target under one recipe."""
+
+    run: Run
+    target: str
+    subset: str
+    features: FeatureSet
+    recipe: Recipe
+    localization: Localization
+    proposals: Proposals | None
+    transfer: LabelTransfer | None
+
+    def folder(self, seed: int) -> Path:
+        return self.run.seed(seed) / self.target / self.recipe.name
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The feature shards that are localized."""
+        return self.features.files(self.subset)
+
+    @property
+    def listing(self) -> Path:
+        return self.features.listing(self.subset)

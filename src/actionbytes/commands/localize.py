@@ -1,0 +1,69 @@
+"""`actionbytes localize`: a run and features to detections."""
+
+from pathlib import Path
+
+import click
+
+from actionbytes.commands._options import FILE, FOLDER, bar, features_dir, settings
+from actionbytes.localization.localize import Localization
+from actionbytes.methods.parameters import LabelTransfer, Proposals
+from actionbytes.parameters import Parameters, validated, with_overrides
+
+
+class Settings(Parameters):
+    """What --set changes."""
+
+    localization: Localization = Localization()
+    proposals: Proposals = Proposals()
+    transfer: LabelTransfer = LabelTransfer()
+
+
+@click.command()
+@click.argument("run", type=FOLDER)
+@features_dir
+@click.option("--annotations", type=FILE, help="Videos to localize in; with --words also the classes to look for.")
+@click.option("--subset", help="Subset of the annotations.")
+@click.option("--words", type=FILE, help="word2vec file: transfer the run's classes to those of the annotations.")
+@click.option("--proposals", is_flag=True, help="Add ActionByte proposals.")
+@click.option("--out", required=True, type=FILE, help="Detections: .json, .json.gz or THUMOS .txt.")
+@settings
+def localize(
+    run: Path,
+    features: Path,
+    annotations: Path | None,
+    subset: str | None,
+    words: Path | None,
+    proposals: bool,
+    out: Path,
+    settings: tuple[str, ...],
+) -> None:
+    """Localize actions by a trained RUN.
+
+    --set changes localization.*, proposals.* and transfer.*, for example --set localization.class_rule=mean.
+    """
+    from actionbytes.data.annotations import of_subset, read_annotations
+    from actionbytes.errors import UserError
+    from actionbytes.pipeline import classes_of, localize_run, save_detections
+
+    switched = ("localization.proposals=true", *settings) if proposals else settings
+    chosen = validated(Settings, with_overrides({}, switched), "--set")
+    videos = read_annotations(annotations) if annotations else None
+    if subset and videos is None:
+        raise UserError("--subset needs --annotations, which say what is in it")
+    if videos is not None and subset:
+        videos = of_subset(videos, subset)
+    if words and videos is None:
+        raise UserError("--words needs --annotations, whose classes are looked for")
+    detections = localize_run(
+        run,
+        features,
+        chosen.localization,
+        chosen.proposals,
+        chosen.transfer if words else None,
+        videos,
+        classes_of(videos) if videos else None,
+        words,
+        progress=bar,
+    )
+    save_detections(out, detections)
+    print(f"{out}: {len(detections)} detections in {len(detections.videos)} videos")

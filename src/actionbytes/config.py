@@ -1,0 +1,106 @@
+"""`params.yaml`: the two suites and what each is made with. Defaults stand beside the code that uses them."""
+
+from pathlib import Path
+from typing import Literal
+
+from pydantic import Field, model_validator
+
+from actionbytes.data.mini.world import MiniWorld
+from actionbytes.errors import UserError
+from actionbytes.features.extract import Extraction
+from actionbytes.localization.localize import Localization
+from actionbytes.parameters import Parameters, read_yaml, validated
+from actionbytes.training.pretrain import Pretraining
+from actionbytes.video.decode import Decoding
+from actionbytes.video.flow import Flow
+
+
+class Weights(Parameters):
+    """A published weight file: it is named by its content, so that a recipe needs no download to be known."""
+
+    file: Path = Field(description="where the file lies, relative to the project")
+    git_blob: str = Field(pattern="^[0-9a-f]{40}$", description="SHA-1 of 'blob <size>\\0' and the content")
+
+
+class Backbone(Parameters):
+    """I3D: narrow and pretrained here (mini), or at full width with published weights."""
+
+    width: float = Field(1.0, gt=0, le=1, multiple_of=0.125, description="Scales every channel count; 1 is I3D.")
+    rgb: Weights | None = Field(None, description="published RGB weights; none: pretrain on kinetics400")
+    flow: Weights | None = Field(None, description="published flow weights; none: pretrain on kinetics400")
+
+    @model_validator(mode="after")
+    def _both_or_none(self) -> "Backbone":
+        if (self.rgb is None) != (self.flow is None):
+            raise ValueError("give weights for both streams or for none")
+        return self
+
+
+class DatasetParameters(Parameters):
+    """Where a dataset's videos are and how they are dealt into jobs."""
+
+    shards: int = Field(2, ge=1, le=4096, description="Jobs per subset and stage; a video's shard is a hash of its id.")
+    videos_of: str | None = Field(None, description="another dataset whose videos and features this one labels anew")
+
+
+class Words(Parameters):
+    """Word vectors that tie class names together (methods.md 5.4)."""
+
+    file: Path | None = Field(None, description="word2vec file, binary or text; none: the mini world's own")
+    aliases: dict[str, str] = Field(default_factory=dict, description="class name -> words to look up instead")
+
+
+class MethodSizes(Parameters):
+    """What this suite changes about a method; papers/*.yaml says what an experiment changes."""
+
+    parameters: dict = Field(
+        default_factory=dict, description="method parameters, see `actionbytes train METHOD --help`"
+    )
+    training: dict = Field(default_factory=dict, description="training parameters")
+
+
+class Suite(Parameters):
+    """Everything about one suite."""
+
+    tier: Literal["A", "B", "C"] = Field(description="comparability of its results with published ones")
+    datasets: dict[str, DatasetParameters] = Field(description="datasets of this suite")
+    world: MiniWorld | None = Field(None, description="the mini world; none: real videos")
+    decoding: Decoding = Field(Decoding(), description="frames")
+    flow: Flow = Field(Flow(), description="optical flow")
+    backbone: Backbone = Field(Backbone(), description="network")
+    pretraining: Pretraining = Field(Pretraining(), description="of the backbone, where no published weights are used")
+    features: Extraction = Field(Extraction(), description="snippet features")
+    words: Words = Field(Words(), description="word vectors")
+    methods: dict[str, MethodSizes] = Field(default_factory=dict, description="sizes of the methods in this suite")
+    localization: Localization = Field(Localization(), description="defaults of turning scores into segments")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> "Suite":
+        for name, dataset in self.datasets.items():
+            if dataset.videos_of and dataset.videos_of not in self.datasets:
+                raise ValueError(f"datasets.{name}.videos_of: {dataset.videos_of!r} is no dataset of this suite")
+        if self.world is None and self.backbone.rgb is None:
+            raise ValueError("a suite of real videos needs published weights: set backbone.rgb and backbone.flow")
+        return self
+
+
+class Config(Parameters):
+    """`params.yaml` as a whole."""
+
+    suite: Literal["mini", "full"] = Field("mini", description="which suite the targets are made with")
+    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1, description="seeds of every experiment that names none")
+    mini: Suite
+    full: Suite
+
+    @property
+    def active(self) -> Suite:
+        """The suite in use."""
+        return self.mini if self.suite == "mini" else self.full
+
+
+def read_config(path: Path) -> Config:
+    """Read and check `params.yaml`."""
+    values = read_yaml(path)
+    if not isinstance(values, dict):
+        raise UserError(f"{path}: must hold keys and values; see the file in the repository")
+    return validated(Config, values, str(path))

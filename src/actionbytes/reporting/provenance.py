@@ -1,0 +1,52 @@
+"""Provenance: which runs, recipes, commit, versions and machine a result comes from."""
+
+import json
+import os
+import platform
+import subprocess
+from collections.abc import Mapping, Sequence
+from importlib import metadata
+from pathlib import Path
+from typing import Any
+
+PACKAGES = ("actionbytes", "av", "h5py", "numba", "numpy", "opencv-contrib-python-headless", "scikit-learn", "torch")
+
+
+def git_commit(root: Path = Path()) -> str:
+    """The commit of the working tree, with `-dirty` if files differ from it; "unknown" outside a repository."""
+    try:
+        found = subprocess.run(
+            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
+            capture_output=True, text=True, check=True, timeout=20,
+        )  # fmt: skip
+    except (OSError, subprocess.SubprocessError):
+        return "unknown"
+    return found.stdout.strip()
+
+
+def versions() -> dict[str, str]:
+    """Versions of the packages that numbers depend on; "absent" for one that is not installed."""
+    found = {"python": platform.python_version()}
+    for package in PACKAGES:
+        try:
+            found[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            found[package] = "absent"
+    return found
+
+
+def provenance(runs: Sequence[Mapping[str, Any]], **facts: Any) -> str:
+    """JSON text: `runs` as they are, then commit, versions, machine and further facts."""
+    machine = {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()}
+    content = {**facts, "commit": git_commit(), "versions": versions(), "machine": machine, "runs": list(runs)}
+    return json.dumps(content, indent=1) + "\n"
+
+
+def _processor() -> str:
+    try:
+        for line in Path("/proc/cpuinfo").read_text().splitlines():
+            if line.startswith("model name"):
+                return line.partition(":")[2].strip()
+    except OSError:
+        pass
+    return platform.processor()

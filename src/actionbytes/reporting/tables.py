@@ -1,0 +1,176 @@
+"""Tables: metrics of runs beside published numbers, as CSV to read and plot, Markdown and LaTeX to look at."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from statistics import mean, stdev
+from typing import Any
+
+from actionbytes.errors import UserError
+from actionbytes.reporting.papers import Cell, Column, Row, Table
+
+COLUMNS = (
+    "dataset", "method", "metric", "tiou", "mean", "std", "n_seeds", "paper", "protocol", "features", "tier", "videos",
+)  # fmt: skip
+DIGITS = 2
+
+
+@dataclass(frozen=True)
+class Value:
+    """One cell: mean and sample standard deviation over seeds (percent), what the paper prints, and on which videos.
+
+    mean is None where nothing was run, std where there is one seed, paper where nothing is printed.
+    """
+
+    mean: float | None
+    std: float | None
+    n_seeds: int
+    paper: float | None
+    videos: str  # evaluated/listed
+
+    @classmethod
+    def over_seeds(cls, values: Sequence[float], paper: float | None, videos: str) -> "Value":
+        spread = stdev(values) if len(values) > 1 else None
+        return cls(mean(values) if values else None, spread, len(values), paper, videos)
+
+
+Cells = dict[tuple[int, str, Cell], Value]  # row number, column name, cell of the column
+
+
+def value_at(metrics: Mapping[str, Any], protocol: str, cell: Cell, average_over: Sequence[float]) -> float:
+    """mAP (percent) of one metrics file under `protocol`, at a tIoU or averaged."""
+    found = metrics[protocol]
+    by_tiou = {round(t, 6): value for t, value in zip(found["tiou"], found["map"], strict=True)}
+    wanted = [round(t, 6) for t in (average_over if cell == "average" else [cell])]
+    missing = [t for t in wanted if t not in by_tiou]
+    if missing:
+        raise UserError(f"metrics were not computed at tIoU {missing[0]}; add it to evaluation.tiou and evaluate again")
+    return mean(by_tiou[t] for t in wanted)
+
+
+def fill(table: Table, runs: Mapping[tuple[int, str], Sequence[Mapping[str, Any]]]) -> Cells:
+    """All cells of a table; `runs` maps (row number, dataset) to the metrics of each seed."""
+    protocol = "activitynet" if table.protocol == "unstated" else table.protocol
+    cells: Cells = {}
+    for number, row in enumerate(table.rows):
+        for column in table.columns:
+            metrics = runs.get((number, column.dataset), [])
+            published = row.published.get(column.name) or [None] * len(column.cells)
+            for cell, paper in zip(column.cells, published, strict=True):
+                values = [value_at(m, protocol, cell, column.average_over) for m in metrics]
+                cells[number, column.name, cell] = Value.over_seeds(values, paper, _videos(metrics, protocol))
+    return cells
+
+
+def _videos(metrics: Sequence[Mapping[str, Any]], protocol: str) -> str:
+    counts = {(m[protocol]["videos"]["evaluated"], m[protocol]["videos"]["listed"]) for m in metrics}
+    return " ".join(f"{evaluated}/{listed}" for evaluated, listed in sorted(counts))
+
+
+def as_csv(table: Table, cells: Cells, features: str, tier: str) -> str:
+    """One line per cell; the columns are those of the project's contract."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(COLUMNS)
+    for number, column, cell, row in _lines(table):
+        value = cells[number, column.name, cell]
+        if value.mean is None and value.paper is None:
+            continue
+        ran = value.mean is not None
+        writer.writerow(
+            [
+                column.dataset,
+                row.method,
+                column.metric or table.metric,
+                cell,
+                _number(value.mean),
+                _number(value.std),
+                value.n_seeds,
+                "" if value.paper is None else value.paper,
+                table.protocol,
+                features if ran else row.features or "",
+                tier if ran else "published",
+                value.videos,
+            ]
+        )
+    return text.getvalue()
+
+
+def _lines(table: Table) -> list[tuple[int, Column, Cell, Row]]:
+    return [
+        (number, column, cell, row)
+        for number, row in enumerate(table.rows)
+        for column in table.columns
+        for cell in column.cells
+    ]
+
+
+def as_markdown(table: Table, cells: Cells, facts: Mapping[str, str]) -> str:
+    """The table as the paper lays it out; each row as run here, and below it as published."""
+    head = ["", *(f"{column.dataset} {cell}" for column in table.columns for cell in column.cells)]
+    lines = [f"**{table.number}** ({facts['paper']}). {table.caption}", "", _row(head), _row(["---"] * len(head))]
+    for number, row in enumerate(table.rows):
+        values = [cells[number, column.name, cell] for column in table.columns for cell in column.cells]
+        if any(v.mean is not None for v in values):
+            lines.append(_row([f"**{row.method}**", *(_plus_minus(v, " ± ") for v in values)]))
+        if any(v.paper is not None for v in values):
+            lines.append(_row([f"{row.method}, published", *("" if v.paper is None else str(v.paper) for v in values)]))
+    return "\n".join([*lines, "", *_footnotes(table, cells, facts)]) + "\n"
+
+
+def as_latex(table: Table, cells: Cells, facts: Mapping[str, str]) -> str:
+    """The same as a `tabular` with booktabs rules."""
+    widths = [len(column.cells) for column in table.columns]
+    names = [_tex(column.dataset) for column in table.columns]
+    groups = " & ".join(rf"\multicolumn{{{w}}}{{c}}{{{name}}}" for w, name in zip(widths, names, strict=True))
+    lines = [
+        rf"% {facts['paper']}, {table.number}; needs \usepackage{{booktabs}}",
+        *(f"% {line}" for line in _footnotes(table, cells, facts)),
+        rf"\begin{{tabular}}{{l{'c' * sum(widths)}}}",
+        r"\toprule",
+        rf" & {groups} \\",
+        rf"Method & {' & '.join(str(cell) for column in table.columns for cell in column.cells)} \\",
+        r"\midrule",
+    ]
+    for number, row in enumerate(table.rows):
+        values = [cells[number, column.name, cell] for column in table.columns for cell in column.cells]
+        if any(v.mean is not None for v in values):
+            ours = " & ".join(_plus_minus(v, r" $\pm$ ") for v in values)
+            lines.append(rf"{_tex(row.method)} & {ours} \\")
+        if any(v.paper is not None for v in values):
+            printed = " & ".join("" if v.paper is None else str(v.paper) for v in values)
+            lines.append(rf"\quad published & {printed} \\")
+    return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
+
+
+def _footnotes(table: Table, cells: Cells, facts: Mapping[str, str]) -> list[str]:
+    """What a reader must know: protocol, tier, seeds, videos set aside."""
+    ran = [value for value in cells.values() if value.mean is not None]
+    seeds = sorted({value.n_seeds for value in ran})
+    notes = [
+        f"{table.metric} in percent, protocol {table.protocol}, mean ± standard deviation over "
+        f"{', '.join(map(str, seeds)) or 'no'} seeds; suite {facts['suite']}, tier {facts['tier']}: {facts['meaning']}."
+    ]
+    short = sorted({v.videos for v in ran if len(set(v.videos.split("/"))) > 1})
+    if short:
+        notes.append(f"Videos evaluated/listed: {', '.join(short)}; the others were set aside (videos.csv says why).")
+    return notes
+
+
+def _plus_minus(value: Value, sign: str) -> str:
+    if value.mean is None:
+        return ""
+    return _number(value.mean, 1) + (f"{sign}{_number(value.std, 1)}" if value.std is not None else "")
+
+
+def _number(value: float | None, digits: int = DIGITS) -> str:
+    return "" if value is None else f"{value:.{digits}f}"
+
+
+def _row(fields: Sequence[str]) -> str:
+    return "| " + " | ".join(fields) + " |"
+
+
+def _tex(text: str) -> str:
+    return text.replace("&", r"\&").replace("_", r"\_").replace("%", r"\%")

@@ -1,0 +1,12 @@
+"""Decode the videos of one shard to frames at constant rate and size."""
+
+from pathlib import Path
+
+from actionbytes.bridge import job, lines
+from actionbytes.data.manifests import entries_of_shard, read_manifest
+from actionbytes.features.stages import decode_shard
+
+with job(snakemake):
+    clips = snakemake.params.features
+    entries = entries_of_shard(read_manifest(clips.home / "videos.csv"), snakemake.wildcards.shard, clips.shards)
+    decode_shard(entries, clips.home, Path(snakemake.output[0]), clips.decoding, lines)

@@ -1,0 +1,17 @@
+"""Render one dataset of the mini world; the output marks that its videos, list and annotations are of this recipe."""
+
+import json
+import shutil
+from pathlib import Path
+
+from actionbytes.bridge import job
+from actionbytes.data.mini.render import render_dataset
+from actionbytes.recipes import write_text
+
+with job(snakemake):
+    marker, recipe = Path(snakemake.output[0]), snakemake.params.recipe
+    for old in marker.parent.glob("world-*.json"):  # videos of another world: nothing of them may be taken for ours
+        old.unlink()
+        shutil.rmtree(marker.parent / "videos", ignore_errors=True)
+    render_dataset(recipe.spec["world"], snakemake.wildcards.dataset, marker.parent)
+    write_text(marker, json.dumps(recipe.full, indent=1, sort_keys=True) + "\n")
