@@ -27,7 +27,7 @@ from actionbytes.errors import UserError
 COLUMNS = ("video", "subset", "file", "bytes", "sha256", "seconds", "fps", "width", "height")
 CUTS = frozenset({"passerby", "empty", "elsewhere"})  # a cut of the camera leads there and back
 BLEND = 0.14  # seconds around a change of motion in which one pose flows into the next
-FIGURE = 0.72  # height of the figure, of the shorter side
+FIGURE = 0.67  # height of the figure, of the shorter side
 
 
 def frames_of(script: Script) -> Iterator[np.ndarray]:
