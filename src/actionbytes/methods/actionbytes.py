@@ -126,7 +126,7 @@ class ActionBytes(Wtalc):
         latent = self.training_latent(batch)
         pseudo = self.classifier(latent)  # (R, K)
         losses = self.weak_losses(pseudo, latent, batch)
-        source = self.transfer(pseudo if self.settings.transfer_backprop else pseudo.detach())  # (R, C)
+        source = self.source(pseudo if self.settings.transfer_backprop else pseudo.detach())  # (R, C)
         transfer = mil_loss(kmax_scores(source, batch.offsets, self.settings.topk_divisor), batch.labels)
         total = losses["total"] + self.settings.transfer_weight * transfer
         return losses | {"total": total, "transfer": transfer}
@@ -134,7 +134,17 @@ class ActionBytes(Wtalc):
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor, None]:
         """cas (R, C) of the true classes and latent (R, l)."""
         latent = F.relu(self.hidden(rows))
-        return self.transfer(self.classifier(latent)), latent, None
+        return self.source(self.classifier(latent)), latent, None
+
+    def source(self, pseudo: Tensor) -> Tensor:
+        """Activations (R, C) of the true classes from those of the pseudo-classes (R, K).
+
+        What is common to all pseudo-classes is subtracted first, which the transfer layer could do itself: no loss
+        holds it in place, it is most of the variance, and the layer does not learn in front of it.
+        """
+        if self.settings.transfer_centre:
+            pseudo = pseudo - pseudo.mean(1, keepdim=True)
+        return self.transfer(pseudo)
 
 
 def kmeans(points: NDArray[np.float32], clusters: int, iterations: int, rng: np.random.Generator) -> tuple[Ints, float]:

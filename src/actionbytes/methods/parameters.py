@@ -45,6 +45,10 @@ class ActionBytes(Wtalc):
     clusters: int = Field(500, ge=2, description="K, pseudo-classes [P]")
     bytes: Bytes = Field(Bytes(), description="cutting of the training clips [R] 5.2")
     kmeans_iterations: int = Field(50, ge=1, description="most Lloyd iterations; ends earlier when settled [R] 5.3")
+    transfer_centre: bool = Field(
+        True,
+        description="subtract a snippet's mean over pseudo-classes before the transfer layer; L_mil is blind to it",
+    )
     transfer_backprop: bool = Field(False, description="let true labels shape L through the transfer layer [R] 5.3")
     transfer_weight: float = Field(1.0, ge=0, description="weight of the transfer layer's loss [R] 5.1")
 
