@@ -17,6 +17,7 @@ from actionbytes.data.files import read_json, read_text, write_file
 from actionbytes.errors import UserError
 
 SUBSETS = {"train": "training", "val": "validation", "valid": "validation", "testing": "test"}
+MAX_SECONDS = 1e9  # beyond is a broken number, and sums of such times would overflow
 THUMOS_FILE = re.compile(r"(?P<label>.+)_(?P<subset>val|validation|test)\.txt(\.gz)?")
 
 
@@ -152,8 +153,8 @@ def _number(where: str, value: Any) -> float:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
-    if not math.isfinite(number):
-        raise UserError(f"{where}: {value!r:.60} is not a finite number")
+    if not abs(number) <= MAX_SECONDS:  # NaN is not
+        raise UserError(f"{where}: {value!r:.60} is not a finite number within {MAX_SECONDS:g}")
     return number
 
 

@@ -11,7 +11,7 @@ from typing import Any, Literal
 
 import numpy as np
 
-from actionbytes.data.annotations import nearest
+from actionbytes.data.annotations import MAX_SECONDS, nearest
 from actionbytes.data.files import read_json, read_text, write_file
 from actionbytes.errors import UserError
 
@@ -219,7 +219,7 @@ def _number(value: Any) -> float:
 
 def _checked(path: Path, detections: Detections, drop_invalid: bool) -> Detections:
     start, end = detections.start, detections.end
-    odd = ~(np.isfinite(start) & np.isfinite(end) & np.isfinite(detections.score))
+    odd = ~((np.abs(start) <= MAX_SECONDS) & (np.abs(end) <= MAX_SECONDS) & np.isfinite(detections.score))
     reversed_ = ~odd & (end < start)
     bad = odd | reversed_
     if not bad.any():

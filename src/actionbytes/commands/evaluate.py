@@ -1,0 +1,264 @@
+"""`actionbytes evaluate`: mAP of detections under one protocol, or under all of them beside each other."""
+
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import click
+
+from actionbytes.data.annotations import Video, of_subset, read_annotations
+from actionbytes.data.detections import Detections, read_detections, with_class_names
+from actionbytes.data.files import read_text, write_file
+from actionbytes.errors import UserError
+from actionbytes.evaluation.evaluate import Evaluation, evaluate_all, parse_tiou
+from actionbytes.evaluation.protocols import PROTOCOLS
+from actionbytes.evaluation.truth import Quirks
+
+RECALL_AT = (1, 5, 10, 50, 100)
+
+
+def input_options(command: Callable) -> Callable:
+    """DET, GT and how they are read: what `evaluate` and `analyze` share."""
+    for decorate in reversed(
+        (
+            click.argument("det", type=click.Path(path_type=Path)),
+            click.argument("gt", type=click.Path(path_type=Path)),
+            click.option("--subset", help="Subset of the truth, such as test; needed if there are several."),
+            click.option("--ignore-unknown", is_flag=True, help="Leave out and count what the truth does not know."),
+            click.option("--drop-invalid", is_flag=True, help="Leave out and count detections that are no segments."),
+            click.option(
+                "--class-numbers",
+                type=click.Choice(["position", "challenge"]),
+                help="THUMOS14 classes given as numbers: 1-20 in alphabetical order, or 7-97.",
+            ),
+        )
+    ):
+        command = decorate(command)
+    return command
+
+
+def group_options(group: type[Quirks]) -> Callable:
+    """A command-line option for each field of a parameter group: same name, default and description."""
+
+    def decorate(command: Callable) -> Callable:
+        for name, field in reversed(group.model_fields.items()):
+            flag, shown = f"--{name.replace('_', '-')}", {"default": field.default, "show_default": True}
+            text = field.description[0].upper() + field.description[1:] + "."
+            if field.annotation is bool:
+                option = click.option(f"{flag}/--no-{flag[2:]}", help=text, **shown)
+            else:
+                kind = click.Choice(get_args(field.annotation)) if get_args(field.annotation) else field.annotation
+                option = click.option(flag, type=kind, help=text, **shown)
+            command = option(command)
+        return command
+
+    return decorate
+
+
+@click.command()
+@input_options
+@click.option(
+    "--protocol",
+    type=click.Choice([*PROTOCOLS, "all", "ar-an"]),
+    default="activitynet",
+    show_default=True,
+    help="Whose rules; docs/protocols.md puts them side by side. ar-an: recall of proposals, labels ignored.",
+)
+@click.option("--tiou", help="Thresholds, as in 0.1:0.9:0.1 or 0.3,0.5.  [default: 0.1:0.9:0.1; ar-an 0.5:0.95:0.05]")
+@click.option("--per-class", is_flag=True, help="Print the AP of every class too.")
+@click.option("--out", type=click.Path(path_type=Path), multiple=True, help="Write a .json or a .csv; may be repeated.")
+@click.option(
+    "--videos-from",
+    type=click.Path(path_type=Path),
+    help="File with the names of the videos that were processed, one a line; mAP on all videos is printed too.",
+)
+@group_options(Evaluation)
+def evaluate(
+    det: Path,
+    gt: Path,
+    subset: str | None,
+    ignore_unknown: bool,
+    drop_invalid: bool,
+    class_numbers: str | None,
+    protocol: str,
+    tiou: str | None,
+    per_class: bool,
+    out: tuple[Path, ...],
+    videos_from: Path | None,
+    **options: Any,
+) -> None:
+    """mAP of detections DET (ActivityNet JSON, THUMOS text) against truth GT (ActivityNet JSON, THUMOS folder).
+
+    Files may be gzipped. Options that change the truth or a protocol are off, and are printed when they are on.
+    """
+    for path in out:
+        if path.suffix not in (".json", ".csv"):
+            raise UserError(f"--out {path}: write a .json or a .csv file")
+    detections, videos, classes = load(det, gt, subset, ignore_unknown, drop_invalid, class_numbers)
+    set_aside = videos.keys() - _names(videos_from, videos) if videos_from else set()
+    if protocol == "ar-an":
+        result = {protocol: _average_recall(detections, videos, set_aside, tiou, ignore_unknown, options)}
+        lines = _recall_lines(result[protocol])
+    else:
+        result = evaluate_all(
+            detections,
+            videos,
+            parse_tiou(tiou or "0.1:0.9:0.1"),
+            set_aside=set_aside,
+            classes=classes,
+            protocols=tuple(PROTOCOLS) if protocol == "all" else (protocol,),
+            ignore_unknown=ignore_unknown,
+            **options,
+        )
+        lines = _lines(result, per_class)
+    click.echo("\n".join(lines))
+    for path in out:
+        rows = _recall_rows(result) if protocol == "ar-an" else _rows(result)
+        content = result if protocol == "all" else result[protocol]
+        text = json.dumps(content, indent=1, allow_nan=False) + "\n" if path.suffix == ".json" else csv_text(rows)
+        write_file(path, text)
+
+
+def load(
+    det: Path, gt: Path, subset: str | None, ignore_unknown: bool, drop_invalid: bool, class_numbers: str | None
+) -> tuple[Detections, dict[str, Video], set[str]]:
+    """Detections with class names, the videos of the subset, and all classes that the truth file knows."""
+    annotated = read_annotations(gt)
+    detections = read_detections(det, drop_invalid=drop_invalid)
+    subsets = sorted({video.subset for video in annotated.values()})
+    if subset is None and len(subsets) > 1:
+        raise UserError(f"{gt}: has the subsets {', '.join(subsets)}: say which with --subset")
+    videos = of_subset(annotated, subset or subsets[0])
+    classes = {instance.label for video in annotated.values() for instance in video.instances}
+    elsewhere = [name for name in detections.videos if name in annotated and name not in videos]
+    if elsewhere and not ignore_unknown:
+        raise UserError(
+            f"{det}: video {elsewhere[0]!r} is in subset {annotated[elsewhere[0]].subset!r}, not in "
+            f"{subset or subsets[0]!r} ({len(elsewhere)} such); --ignore-unknown leaves them out and counts them"
+        )
+    return with_class_names(detections, sorted(classes), class_numbers), videos, classes
+
+
+def _names(path: Path, videos: Mapping[str, Video]) -> set[str]:
+    names = {line.strip() for line in read_text(path).splitlines() if line.strip()}
+    if not names & videos.keys():
+        raise UserError(f"{path}: names no video of this subset")
+    return names
+
+
+def _average_recall(
+    detections: Detections,
+    videos: dict[str, Video],
+    set_aside: set[str],
+    tiou: str | None,
+    ignore_unknown: bool,
+    options: dict[str, Any],
+) -> dict[str, Any]:
+    from actionbytes.data.detections import select
+    from actionbytes.evaluation.proposals import TIOU, average_recall
+    from actionbytes.evaluation.truth import apply_quirks, without
+
+    kept, _ = apply_quirks(videos, Quirks(**{name: options[name] for name in Quirks.model_fields}))
+    kept = without(kept, set_aside)
+    proposals = select(detections, videos, None, ignore_unknown)
+    found = average_recall(proposals, kept, parse_tiou(tiou) if tiou else TIOU)
+    return {
+        "protocol": "ar-an",
+        "tiou": found.tiou,
+        "average_number": found.average_number.tolist(),
+        "average_recall": (100 * found.average_recall).tolist(),
+        "recall_at": {str(n): 100 * found.at(n) for n in RECALL_AT if n <= found.average_number[-1]},
+        "auc": found.auc,
+        "videos": {"evaluated": len(kept), "listed": len(kept) + len(set_aside)},
+        "detections": {"given": len(detections), "excluded": proposals.excluded},
+        "options": options,
+    }
+
+
+def _recall_lines(metrics: dict[str, Any]) -> list[str]:
+    at = metrics["recall_at"]
+    head = ["AR-AN (%)", *(f"AR@{n}" for n in at), "AUC"]
+    return [
+        *table([head, ["", *(f"{value:.2f}" for value in at.values()), f"{metrics['auc']:.2f}"]]),
+        *(f"left out: {n} detections, {reason}" for reason, n in metrics["detections"]["excluded"].items()),
+    ]
+
+
+def _recall_rows(result: dict[str, Any]) -> Iterator[Sequence]:
+    yield "average_number", "average_recall_percent"
+    for metrics in result.values():
+        yield from zip(metrics["average_number"], metrics["average_recall"], strict=True)
+
+
+def _lines(result: dict[str, dict[str, Any]], per_class: bool) -> list[str]:
+    """What is printed: the table first, then everything that a reader must know to trust it."""
+    one = next(iter(result.values()))
+    videos, instances = one["videos"], one["instances"]
+    rows = [["mAP (%) at tIoU", *(f"{t:g}" for t in one["tiou"]), "average"]]
+    for name, metrics in result.items():
+        rows.append([name, *_cells(metrics["map"]), f"{metrics['average']:.2f}"])
+        if "map_full_truth" in metrics:
+            full = [*_cells(metrics["map_full_truth"]), f"{metrics['average_full_truth']:.2f}"]
+            rows.append([f"{name}, all {videos['listed']} videos", *full])
+    lines = table(rows)
+    if per_class:
+        for name, metrics in result.items():
+            head = [f"{name}: AP (%)", *(f"{t:g}" for t in one["tiou"]), "instances", "detections"]
+            counts = metrics["instances"]["per_class"], metrics["detections"]["per_class"]
+            body = [[c, *_cells(ap), *(str(n[c]) for n in counts)] for c, ap in metrics["per_class"].items()]
+            lines += ["", *table([head, *body])]
+    lines += ["", f"videos: {videos['evaluated']}/{videos['listed']} ({videos['with_instances']} with an instance)"]
+    lines += [f"instances: {instances['total']}, detections: {one['detections']['given']}"]
+    defaults = Evaluation().model_dump()
+    changed = {key: value for key, value in one["options"].items() if value != defaults[key]}
+    lines += [f"options: {', '.join(f'{key} = {value}' for key, value in changed.items()) or 'none'}"]
+    lines += [f"  {what}: {n}" for what, n in instances["changed"].items()]
+    for name, metrics in result.items():
+        for reason, n in metrics["detections"]["excluded"].items():
+            lines.append(f"left out ({name}): {n} detections, {reason}")
+        missing = metrics["classes_without_detections"]
+        if missing:
+            all_zero = metrics["rule"]["missing_class"] == "zero_all"
+            effect = "its rule makes the whole mAP 0" if all_zero else "their AP is 0"
+            lines.append(f"no detections ({name}): {_some(missing)}; {effect}")
+    return lines
+
+
+def _some(names: Sequence[str], most: int = 5) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
+
+
+def _cells(values: Iterable[float]) -> list[str]:
+    return [f"{value:.2f}" for value in values]
+
+
+def _rows(result: dict[str, dict[str, Any]]) -> Iterator[Sequence]:
+    yield "protocol", "class", "tiou", "ap_percent", "instances", "detections"
+    for name, metrics in result.items():
+        instances, detections = metrics["instances"], metrics["detections"]
+        for label, ap in metrics["per_class"].items():
+            for t, value in zip(metrics["tiou"], ap, strict=True):
+                yield name, label, t, value, instances["per_class"][label], detections["per_class"][label]
+        for key, label in (("map", "mean"), ("map_full_truth", "mean, all listed videos")):
+            for t, value in zip(metrics["tiou"], metrics.get(key, ()), strict=False):
+                yield name, label, t, value, instances["total"], detections["scored"]
+
+
+def table(rows: Sequence[Sequence[str]]) -> list[str]:
+    """Lines of a table: the first column to the left, the others to the right."""
+    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
+    return [
+        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
+        for row in rows
+    ]
+
+
+def csv_text(rows: Iterable[Sequence]) -> str:
+    """Rows as CSV; numbers with every digit."""
+    import csv
+    import io
+
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
