@@ -4,31 +4,31 @@
 
 
 rule render_videos:
-    message:
-        "Rendering the videos of {wildcards.dataset}"
     input:
         lambda w: [] if plan.videos_of(w.dataset) == w.dataset else str(plan.origin(plan.videos_of(w.dataset))),
     output:
         "data/{suite}/{dataset}/world-{digest}.json",
-    params:
-        recipe=plan.world,
     log:
         "logs/render_videos/{suite}-{dataset}-{digest}.log",
     benchmark:
         "logs/benchmarks/render_videos/{suite}-{dataset}-{digest}.tsv"
     threads: 1
+    params:
+        recipe=plan.world,
+    message:
+        "Rendering the videos of {wildcards.dataset}"
     script:
         "../scripts/render_videos.py"
 
 
 rule write_words:
-    message:
-        "Writing word vectors"
     output:
         "data/{suite}/words-world-{digest}.bin",
-    params:
-        world=plan.suite.world,
     log:
         "logs/write_words/{suite}-{digest}.log",
+    params:
+        world=plan.suite.world,
+    message:
+        "Writing word vectors"
     script:
         "../scripts/write_words.py"

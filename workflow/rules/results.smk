@@ -4,8 +4,6 @@
 
 
 rule render_table:
-    message:
-        "Rendering {wildcards.table}"
     input:
         metrics=lambda w: as_text(plan.metrics(w.table)),
     output:
@@ -13,10 +11,12 @@ rule render_table:
         md="results/{table}.md",
         tex="results/{table}.tex",
         provenance="results/{table}.provenance.json",
-    params:
-        declared=lambda w: plan.declaration(w.table),
     log:
         "logs/render_table/{table}.log",
     threads: 1
+    params:
+        declared=lambda w: plan.declaration(w.table),
+    message:
+        "Rendering {wildcards.table}"
     script:
         "../scripts/render_table.py"

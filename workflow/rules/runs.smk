@@ -4,60 +4,58 @@
 
 
 rule train_method:
-    message:
-        "Training {wildcards.run}, seed {wildcards.seed}"
     input:
         features=lambda w: [ancient(p) for p in as_text(plan.find_run(w.run).inputs)],
         init=lambda w: [ancient(p) for p in as_text(plan.find_run(w.run).init_models(int(w.seed)))],
     output:
         "results/runs/{suite}/{run}/seed{seed}/model.safetensors",
-    params:
-        run=lambda w: plan.find_run(w.run),
-        annotations=lambda w: str(plan.home(plan.find_run(w.run).source.dataset) / "annotations.json"),
     log:
         "logs/train_method/{suite}-{run}-seed{seed}.log",
     benchmark:
         "logs/benchmarks/train_method/{suite}-{run}-seed{seed}.tsv"
     threads: lambda w: plan.find_run(w.run).training.threads
+    params:
+        run=lambda w: plan.find_run(w.run),
+        annotations=lambda w: str(plan.home(plan.find_run(w.run).source.dataset) / "annotations.json"),
+    message:
+        "Training {wildcards.run}, seed {wildcards.seed}"
     script:
         "../scripts/train_method.py"
 
 
 rule localize_actions:
-    message:
-        "Localizing in {wildcards.target} by {wildcards.run}, seed {wildcards.seed}"
     input:
         model=ancient("results/runs/{suite}/{run}/seed{seed}/model.safetensors"),
-        features=lambda w: [
-            ancient(p) for p in as_text(plan.find_localized(w.run, w.target, w.recipe).inputs)
-        ],
+        features=lambda w: [ancient(p) for p in as_text(plan.find_localized(w.run, w.target, w.recipe).inputs)],
         words=lambda w: [ancient(p) for p in as_text(plan.words_for(w.run, w.target, w.recipe))],
     output:
         "results/runs/{suite}/{run}/seed{seed}/{target}/{recipe}/detections.json",
+    log:
+        "logs/localize_actions/{suite}-{run}-seed{seed}-{target}-{recipe}.log",
+    threads: 1
     params:
         localized=lambda w: plan.find_localized(w.run, w.target, w.recipe),
         annotations=lambda w: str(plan.home(w.target) / "annotations.json"),
         aliases=plan.suite.words.aliases,
-    log:
-        "logs/localize_actions/{suite}-{run}-seed{seed}-{target}-{recipe}.log",
-    threads: 1
+    message:
+        "Localizing in {wildcards.target} by {wildcards.run}, seed {wildcards.seed}"
     script:
         "../scripts/localize_actions.py"
 
 
 rule evaluate_detections:
-    message:
-        "Evaluating {wildcards.run}, seed {wildcards.seed}, in {wildcards.target}"
     input:
         detections=ancient("results/runs/{suite}/{run}/seed{seed}/{target}/{recipe}/detections.json"),
         videos=lambda w: ancient(str(plan.find_localized(w.run, w.target, w.recipe).listing)),
     output:
         "results/runs/{suite}/{run}/seed{seed}/{target}/{recipe}/metrics.json",
-    params:
-        subset=lambda w: plan.find_localized(w.run, w.target, w.recipe).subset,
-        annotations=lambda w: str(plan.home(w.target) / "annotations.json"),
     log:
         "logs/evaluate_detections/{suite}-{run}-seed{seed}-{target}-{recipe}.log",
     threads: 1
+    params:
+        subset=lambda w: plan.find_localized(w.run, w.target, w.recipe).subset,
+        annotations=lambda w: str(plan.home(w.target) / "annotations.json"),
+    message:
+        "Evaluating {wildcards.run}, seed {wildcards.seed}, in {wildcards.target}"
     script:
         "../scripts/evaluate_detections.py"

@@ -3,13 +3,15 @@
 from pathlib import Path
 
 from actionbytes.bridge import job, lines
-from actionbytes.features.extract import load_streams
+from actionbytes.features.extract import MadeWith, WeightFile
 from actionbytes.features.stages import extract_shard
 
 with job(snakemake):
     features = snakemake.params.features
-    clips, extraction = features.clips, features.extraction
-    frames, flows, out = Path(snakemake.input.frames), Path(snakemake.input.flow), Path(snakemake.output[0])
-    streams = load_streams(*features.weights, clips.flow.bound, extraction)
-    extract_shard(frames, flows, out, streams, clips.decoding.fps, extraction, features.recipe, lines)
+    clips, out = features.clips, Path(snakemake.output[0])
+    rgb, flow = (WeightFile.of(path) for path in features.weights)
+    made_with = MadeWith(
+        decoding=clips.decoding, flow=clips.flow, extraction=features.extraction, rgb=rgb, flow_weights=flow
+    )
+    extract_shard(Path(snakemake.input.frames), Path(snakemake.input.flow), out, made_with, features.recipe, lines)
     features.recipe.write(out.parent)

@@ -12,10 +12,17 @@ from pathlib import Path
 from typing import Literal
 
 import numpy as np
+import torch
 from pydantic import Field
 
+from actionbytes.backbones.fast import Inference, fast_features
+from actionbytes.backbones.i3d import I3D, flow_input, rgb_input
+from actionbytes.backbones.weights import load_i3d
+from actionbytes.errors import UserError
 from actionbytes.features.store import VideoFeatures
 from actionbytes.parameters import Parameters
+from actionbytes.recipes import file_digest
+from actionbytes.video.decode import BrokenVideo, Decoding, VideoReader
 from actionbytes.video.flow import Flow, flow_pairs
 
 Compute = Callable[[np.ndarray], np.ndarray]
@@ -28,6 +35,28 @@ class Extraction(Parameters):
     batch: int = Field(8, ge=1, description="Chunks per forward pass; fixed, so that results do not depend on memory.")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="fp32 is the exact mode; bf16 the fast one.")
     dtype: Literal["float16", "float32"] = Field("float16", description="Type in which features are stored.")
+
+
+class WeightFile(Parameters):
+    """One stream's weights: where they lie and what they must contain."""
+
+    file: Path
+    sha256: str
+
+    @classmethod
+    def of(cls, file: Path) -> "WeightFile":
+        """The reference to an existing file."""
+        if not file.is_file():
+            raise UserError(f"{file}: no such weight file")
+        return cls(file=file, sha256=file_digest(file))
+
+    def load(self, stream: str) -> I3D:
+        """The network, after a look at the file's digest."""
+        if not self.file.is_file():
+            raise UserError(f"{self.file}: the {stream} weights are gone; name them with --weights-{stream}")
+        if file_digest(self.file) != self.sha256:
+            raise UserError(f"{self.file}: is not the {stream} weight file that these features were made with")
+        return load_i3d(self.file, stream)
 
 
 class TooShort(ValueError):
@@ -67,27 +96,47 @@ def with_flow(frames: Iterable[np.ndarray], flow: Flow, threads: int = 1) -> Ite
         yield waiting.popleft(), field
 
 
-def load_streams(
-    rgb: Path, flow: Path, bound: float, extraction: Extraction, device: str = "cpu"
-) -> tuple[Compute, Compute]:
-    """The two streams as functions from chunks (n, 16, S, S, c) to features (n, D).
+class MadeWith(Parameters):
+    """All that it takes to make features of a new video like those of a dataset; kept with features and runs."""
 
-    rgb, flow: weight files, `.safetensors` of ours or published `.pt`; bound: the flow's clipping in pixels.
+    decoding: Decoding
+    flow: Flow
+    extraction: Extraction
+    rgb: WeightFile
+    flow_weights: WeightFile
+
+    def streams(self, device: str = "cpu") -> tuple[Compute, Compute]:
+        """The two streams as functions from chunks (n, 16, S, S, c) to features (n, D)."""
+        settings = Inference(precision=self.extraction.precision)
+        bound = self.flow.bound
+        return (
+            _compute(self.rgb.load("rgb"), rgb_input, settings, device),
+            _compute(self.flow_weights.load("flow"), lambda x: flow_input(x, bound), settings, device),
+        )
+
+
+def file_features(
+    path: Path, made_with: MadeWith, streams: tuple[Compute, Compute], threads: int = 1
+) -> tuple[VideoFeatures, VideoReader]:
+    """Features of a video file, streaming: nothing touches the disk, memory does not grow with the video's length.
+
+    Returns them with the reader, which knows the status (`ok` or `damaged`) and the source's size and rate. Raises
+    BrokenVideo. threads: pairs of frames whose flow is computed at a time; the result does not depend on it.
     """
-    import torch
+    reader = VideoReader(path, made_with.decoding)
+    pairs = with_flow(reader, made_with.flow, threads)
+    try:
+        features = video_features(pairs, *streams, made_with.decoding.fps, made_with.extraction)
+    except TooShort as error:
+        raise BrokenVideo(f"{path}: {error}") from None
+    return features, reader
 
-    from actionbytes.backbones.i3d import flow_input, rgb_input
-    from actionbytes.backbones.inference import Inference, fast_features
-    from actionbytes.backbones.weights import load_i3d
 
-    settings = Inference(precision=extraction.precision)
-    functions = []
-    for path, prepare in ((rgb, rgb_input), (flow, lambda x: flow_input(x, bound))):
-        features = fast_features(load_i3d(path).to(device).eval(), settings)
+def _compute(model: I3D, prepare: Callable, settings: Inference, device: str) -> Compute:
+    features = fast_features(model.to(device), settings)
 
-        def compute(x: np.ndarray, features: Callable = features, prepare: Callable = prepare) -> np.ndarray:
-            with torch.inference_mode():
-                return features(prepare(x).to(device)).float().cpu().numpy()
+    def compute(x: np.ndarray) -> np.ndarray:
+        with torch.inference_mode():
+            return features(prepare(x).to(device)).float().cpu().numpy()
 
-        functions.append(compute)
-    return functions[0], functions[1]
+    return compute

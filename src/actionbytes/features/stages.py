@@ -10,9 +10,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from actionbytes.data.manifests import Entry, Status, read_status, write_rows
-from actionbytes.features.extract import Compute, Extraction, TooShort, video_features
+from actionbytes.features.extract import MadeWith, TooShort, video_features
 from actionbytes.features.store import iterate_shards, write_shard
-from actionbytes.recipes import Recipe
+from actionbytes.recipes import Recipe, plain
 from actionbytes.video.clips import read_flow, read_frames, write_flow, write_frames
 from actionbytes.video.decode import BrokenVideo, Decoding, VideoReader
 from actionbytes.video.flow import Flow, flow_pairs
@@ -51,17 +51,11 @@ def flow_shard(frames: Path, out: Path, flow: Flow, threads: int = 1, progress: 
 
 
 def extract_shard(
-    frames: Path,
-    flows: Path,
-    out: Path,
-    streams: tuple[Compute, Compute],
-    fps: float,
-    extraction: Extraction,
-    recipe: Recipe,
-    progress: Progress = iter,
+    frames: Path, flows: Path, out: Path, made_with: MadeWith, recipe: Recipe, progress: Progress = iter
 ) -> None:
     """Feature shard `out` (HDF5) from what `decode_shard` and `flow_shard` made."""
-    parts = out.with_name(out.name + ".parts")
+    parts, streams = out.with_name(out.name + ".parts"), made_with.streams()
+    fps, extraction = made_with.decoding.fps, made_with.extraction
 
     def one(entry: Status, path: Path) -> Status:
         pairs = zip(
@@ -77,7 +71,9 @@ def extract_shard(
     _each(read_status(flows / STATUS), parts, ".h5", one, progress)
     statuses = read_status(parts / STATUS)
     made = [parts / f"{s.video}.h5" for s in statuses if s.status != "set aside"]
-    write_shard(out, (video for path in made for video in iterate_shards(path)), recipe.full, statuses)
+    write_shard(
+        out, (video for path in made for video in iterate_shards(path)), recipe.full, statuses, plain(made_with)
+    )
     shutil.rmtree(parts)
 
 

@@ -97,14 +97,23 @@ class PackedFeatures:
 
 
 def write_shard(
-    path: Path, videos: Iterable[tuple[str, VideoFeatures]], recipe: Mapping, statuses: Sequence[Status] = ()
+    path: Path,
+    videos: Iterable[tuple[str, VideoFeatures]],
+    recipe: Mapping,
+    statuses: Sequence[Status] = (),
+    made_with: Mapping | None = None,
 ) -> None:
-    """Write a whole shard, or nothing: the file appears under its name only when it is complete."""
+    """Write a whole shard, or nothing: the file appears under its name only when it is complete.
+
+    recipe: what names it; statuses: what became of each video; made_with: how to make features of a new video alike.
+    """
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = path.with_name(path.name + ".partial")
     with h5py.File(partial, "w", track_order=False) as file:
         file.attrs["recipe"] = json.dumps(recipe, sort_keys=True)
         file.attrs["statuses"] = json.dumps([asdict(status) for status in statuses])
+        if made_with:
+            file.attrs["made_with"] = json.dumps(made_with, sort_keys=True)
         for name, features in videos:
             features.check(name)
             group = file.create_group(name)
@@ -138,6 +147,13 @@ def open_shard(path: Path) -> h5py.File:
 def read_statuses(file: h5py.File) -> list[Status]:
     """What became of each video that the shard was made from; empty where the shard does not say."""
     return [Status(**status) for status in json.loads(file.attrs.get("statuses", "[]"))]
+
+
+def read_made_with(folder: Path | list[Path]) -> dict | None:
+    """How the features of a folder (or list of shards) were made; none for imported ones."""
+    shards = folder if isinstance(folder, list) else shard_files(folder)
+    with open_shard(shards[0]) as file:
+        return json.loads(file.attrs.get("made_with", "null"))
 
 
 def read_video(file: h5py.File, name: str) -> VideoFeatures:

@@ -1,0 +1,36 @@
+# make table1   sets up and makes ActionBytes Table 1 from rendered videos
+# make test     sets up and runs the tests
+# make check    lint, format and dry-runs, as CI does
+
+PYTHON ?= python3
+CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: table1 test check setup clean
+
+table1: setup
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake results/table1_what2when.csv --cores $(CORES)
+	@cat results/table1_what2when.md
+
+test: setup
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n $(CORES)
+
+check: setup
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/snakefmt --check Snakefile workflow
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --dry-run --quiet all --cores 1 all
+
+setup: $(VENV)/installed
+
+# torch first and exactly: a plain range would draw a build with gigabytes of CUDA packages
+$(VENV)/installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; set PYTHON=python3.11")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/pip install --quiet --disable-pip-version-check torch==2.13.0
+	$(BIN)/pip install --quiet --disable-pip-version-check --constraint constraints.txt --editable '.[workflow,dev]'
+	touch $@
+
+clean:
+	rm -rf $(VENV) .snakemake .pytest_cache .ruff_cache logs
