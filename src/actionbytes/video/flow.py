@@ -1,10 +1,10 @@
-"""Optical flow between consecutive frames, streaming and in order."""
+"""Optical flow between consecutive frames: parameters, and a stream that keeps several cores busy in order."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from itertools import pairwise
-from typing import Literal
+from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
+from typing import Any, Literal
 
 import cv2
 import numpy as np
@@ -12,53 +12,80 @@ from pydantic import Field
 
 from actionbytes.parameters import Parameters
 
+VERSION = 1  # raised when the numbers that come out change
+
+cv2.setNumThreads(1)  # one pair per thread: OpenCV's own threads, row by row, would only get in each other's way
+
 
 class Flow(Parameters):
-    """TV-L1 and its constants: OpenCV's defaults, which the field uses."""
+    """TV-L1 and its constants, which are OpenCV's defaults: the ones behind published I3D features."""
 
     algorithm: Literal["tvl1", "opencv"] = Field(
-        "tvl1", description="compiled here, or OpenCV's own [R] methods.md 1.2"
+        "tvl1", description="compiled here, or OpenCV's own: same numbers, 10-20 times slower [R] methods.md 1.2"
     )
     tau: float = Field(0.25, gt=0, description="step of the dual ascent")
     lam: float = Field(0.15, gt=0, description="weight of the data term (lambda)")
-    theta: float = Field(0.3, gt=0, description="tightness of the coupling")
-    nscales: int = Field(5, ge=1, description="levels of the pyramid")
+    theta: float = Field(0.3, gt=0, description="tightness of the coupling of the two fields")
+    nscales: int = Field(5, ge=1, description="levels of the pyramid, fewer where a level is under 16 pixels")
     warps: int = Field(5, ge=1, description="warps per level")
-    epsilon: float = Field(0.01, gt=0, description="change per pixel at which iterations stop")
-    inner_iterations: int = Field(30, ge=1, description="iterations between medians")
+    epsilon: float = Field(0.01, gt=0, description="root mean square change in pixels at which iterations stop")
+    inner_iterations: int = Field(30, ge=1, description="iterations between two medians")
     outer_iterations: int = Field(10, ge=1, description="medians per warp")
     scale_step: float = Field(0.8, gt=0, lt=1, description="size of a level relative to the one below")
     median: Literal[1, 3, 5] = Field(5, description="side of the median filter in pixels; 1 is none")
     bound: float = Field(20.0, gt=0, description="pixels to which each component is clipped [R] methods.md 1.2")
+
+    @property
+    def version(self) -> str:
+        """What besides the parameters decides the numbers, for recipes: OpenCV 4 and 5 differ near the border."""
+        return f"{self.algorithm} {VERSION}, OpenCV {cv2.__version__}"
 
 
 def flow_pairs(frames: Iterable[np.ndarray], flow: Flow, threads: int = 1) -> Iterator[np.ndarray]:
     """Flow from each frame to the next one, the last repeated, so that N frames give N flows (methods.md 1.2, 6).
 
     frames: (H, W, 3) uint8 RGB. Yields (H, W, 2) float32, horizontal then vertical displacement in pixels, clipped to
-    +-bound. Holds at most 2 * threads + 2 frames; the values do not depend on `threads`. One frame alone stands still.
+    +-bound; one frame alone does not move. Frames are taken as they are needed: at most 2 * threads + 2 are held.
+    The values do not depend on `threads`.
     """
-    between = _algorithm(flow)
-    grays = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames)
-    with ThreadPoolExecutor(max(1, threads)) as pool:
-        waiting: deque = deque()
-        field, gray = None, None
-        for previous, gray in pairwise(grays):
-            waiting.append(pool.submit(between, previous, gray))
+    prepare, between = _algorithm(flow)
+    waiting: deque[Future] = deque()
+    previous = field = None
+    pool = ThreadPoolExecutor(max(1, threads))
+    try:
+        for frame in frames:
+            current = pool.submit(prepare, cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
+            if previous is not None:
+                waiting.append(pool.submit(_clipped, between, previous, current, flow.bound))
+            previous = current
             if len(waiting) > 2 * threads:
                 yield (field := waiting.popleft().result())
         while waiting:
             yield (field := waiting.popleft().result())
-        if field is not None:
-            yield field
+        if previous is not None:
+            yield np.zeros((*frame.shape[:2], 2), np.float32) if field is None else field
+    finally:
+        pool.shutdown(cancel_futures=True)
 
 
-def _algorithm(flow: Flow) -> Callable[[np.ndarray, np.ndarray], np.ndarray]:
-    def between(first: np.ndarray, second: np.ndarray) -> np.ndarray:
-        solver = cv2.optflow.DualTVL1OpticalFlow_create(
-            flow.tau, flow.lam, flow.theta, flow.nscales, flow.warps, flow.epsilon,
-            flow.inner_iterations, flow.outer_iterations, flow.scale_step, 0.0, flow.median, False,
-        )  # fmt: skip
-        return np.clip(solver.calc(first, second, None), -flow.bound, flow.bound)
+def _clipped(between: Callable[..., np.ndarray], first: Future, second: Future, bound: float) -> np.ndarray:
+    """Both frames were handed to the pool before this, so waiting for them cannot block it."""
+    field = between(first.result(), second.result())
+    return np.clip(field, -bound, bound, out=field)
 
-    return between
+
+def _algorithm(flow: Flow) -> tuple[Callable[[np.ndarray], Any], Callable[[Any, Any], np.ndarray]]:
+    """What to do once per frame (gray (H, W) uint8), and with the results of two."""
+    if flow.algorithm == "opencv":
+        return lambda gray: [gray], partial(_opencv, flow)
+    from actionbytes.video import tvl1  # takes numba along, which needs half a second
+
+    return partial(tvl1.pyramid, flow=flow), partial(tvl1.between, flow=flow)
+
+
+def _opencv(flow: Flow, first: list[np.ndarray], second: list[np.ndarray]) -> np.ndarray:
+    solver = cv2.optflow.DualTVL1OpticalFlow_create(
+        flow.tau, flow.lam, flow.theta, flow.nscales, flow.warps, flow.epsilon,
+        flow.inner_iterations, flow.outer_iterations, flow.scale_step, 0.0, flow.median, False,
+    )  # fmt: skip
+    return solver.calc(first[0], second[0], None)
