@@ -10,7 +10,7 @@ from actionbytes.data.annotations import Video, of_subset, read_annotations
 from actionbytes.data.detections import Detections, read_detections, write_detections
 from actionbytes.data.words import ALIASES, cosine_similarity, embed_labels, read_word2vec, wanted_words
 from actionbytes.errors import UserError
-from actionbytes.features.store import PackedFeatures, load_features
+from actionbytes.features.store import PackedFeatures, load_features, read_made_with
 from actionbytes.localization.localize import Localization, localize, to_seconds
 from actionbytes.methods.parameters import LabelTransfer, Proposals
 from actionbytes.parameters import Parameters
@@ -49,6 +49,7 @@ def train_run(
 
     Only which classes a video shows is used, never when. Videos that the features set aside are left out.
     """
+    from actionbytes.features.making import remember
     from actionbytes.training.loop import train
 
     videos = {name: v for name, v in of_subset(read_annotations(annotations), subset).items() if v.instances}
@@ -68,6 +69,7 @@ def train_run(
         progress,
         init,
     )
+    remember(out, read_made_with(shards))
     return features
 
 

@@ -130,6 +130,17 @@ def write_shard(
     partial.replace(path)
 
 
+def write_npy(folder: Path, videos: Iterable[tuple[str, VideoFeatures]]) -> None:
+    """Write `folder/<stream>/<video>.npy`, each whole or absent."""
+    for name, features in videos:
+        features.check(name)
+        for stream, x in features.streams.items():
+            (folder / stream).mkdir(parents=True, exist_ok=True)
+            partial = folder / stream / f"{name}.partial.npy"
+            np.save(partial, x)
+            partial.replace(folder / stream / f"{name}.npy")
+
+
 def open_shard(path: Path) -> h5py.File:
     """Open a shard for reading; anything but a whole shard is a UserError."""
     try:

@@ -1,0 +1,96 @@
+"""`actionbytes features`: videos to I3D features."""
+
+from pathlib import Path
+
+import click
+
+from actionbytes.commands._options import FILE, bar, chosen_device, settings
+
+VIDEO_SUFFIXES = {".mp4", ".mkv", ".avi", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".flv", ".ts"}
+
+
+@click.command()
+@click.argument("videos", nargs=-1, required=True, type=FILE)
+@click.option("--out", required=True, type=FILE, help="One .h5 shard, or a folder for rgb/ and flow/ .npy files.")
+@click.option("--run", type=FILE, help="Make features like those that this run was trained on.")
+@click.option("--weights-rgb", type=FILE, help="I3D weights, .pt (published) or .safetensors.")
+@click.option("--weights-flow", type=FILE, help="I3D weights of the flow stream.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="fp32 is exact, bf16 fast.")
+@click.option("--threads", default=0, help="Frame pairs whose flow is computed at a time; 0: all cores.")
+@click.option("--strict", is_flag=True, help="A broken video is an error, not set aside.")
+@settings
+def features(
+    videos: tuple[Path, ...],
+    out: Path,
+    run: Path | None,
+    weights_rgb: Path | None,
+    weights_flow: Path | None,
+    device: str,
+    precision: str | None,
+    threads: int,
+    strict: bool,
+    settings: tuple[str, ...],
+) -> None:
+    """Extract two-stream I3D features of VIDEOS (files or folders), streaming.
+
+    The recipe comes from --run, or is the field's (25 fps, short side 256, crop 224) with --weights-rgb and
+    --weights-flow. --set changes decoding.*, flow.* and extraction.*, for example --set decoding.fps=10.
+    """
+    import os
+
+    from actionbytes.data.manifests import Status
+    from actionbytes.errors import UserError
+    from actionbytes.features.extract import file_features
+    from actionbytes.features.making import making_of
+    from actionbytes.features.store import write_npy, write_shard
+    from actionbytes.recipes import plain
+    from actionbytes.video.decode import BrokenVideo
+
+    paths = video_files(videos)
+    made_with = making_of(run, weights_rgb, weights_flow, settings, precision)
+    streams = made_with.streams(chosen_device(device))
+    statuses: list[Status] = []
+
+    def each():
+        for path in bar(paths):
+            try:
+                made, reader = file_features(path, made_with, streams, threads or os.cpu_count() or 1)
+            except BrokenVideo as error:
+                if strict:
+                    raise
+                statuses.append(Status(path.stem, 0, "set aside", str(error)))
+                continue
+            statuses.append(Status(path.stem, made.frames, reader.status, reader.reason))
+            yield path.stem, made
+
+    if out.suffix == ".h5":
+        write_shard(out, each(), {"made_with": plain(made_with)}, statuses, plain(made_with))
+    else:
+        write_npy(out, each())
+    for status in statuses:
+        if status.status != "ok":
+            print(f"{status.video}: {status.status}: {status.reason}")
+    used = sum(status.status != "set aside" for status in statuses)
+    if not used:
+        raise UserError("no video could be used")
+    print(f"{out}: {used}/{len(statuses)} videos")
+
+
+def video_files(arguments: tuple[Path, ...]) -> list[Path]:
+    """The files among the arguments and the videos in its folders; two of one name are an error."""
+    from actionbytes.errors import UserError
+
+    paths: list[Path] = []
+    for argument in arguments:
+        if argument.is_dir():
+            inside = sorted(p for p in argument.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+            if not inside:
+                raise UserError(f"{argument}: holds no video ({', '.join(sorted(VIDEO_SUFFIXES))})")
+            paths += inside
+        else:
+            paths.append(argument)
+    names = [path.stem for path in paths]
+    if twice := {name for name in names if names.count(name) > 1}:
+        raise UserError(f"two files are named {min(twice)}; features are stored by that name, so rename one")
+    return paths

@@ -1,0 +1,50 @@
+"""`actionbytes import-features`: `.npy` folders and W-TALC-style object arrays to shards."""
+
+from pathlib import Path
+
+import click
+
+from actionbytes.commands._options import FILE, FOLDER, bar
+
+
+@click.command("import-features")
+@click.argument("source", type=FILE)
+@click.option("--annotations", required=True, type=FILE, help="ActivityNet JSON: which videos, subsets, durations.")
+@click.option("--out", required=True, type=FOLDER, help="Folder for the shards, one per subset.")
+@click.option("--fps", default=25.0, show_default=True, help="Frames per second the features were made at.")
+@click.option("--chunk", default=16, show_default=True, help="Frames per snippet.")
+@click.option("--order", default="rgb,flow", show_default=True, help="Streams side by side in joint arrays.")
+@click.option("--names", type=FILE, help="Text file, one video per line: the order of an object array.")
+@click.option("--strict", is_flag=True, help="A video that does not fit is an error, not set aside.")
+def import_features(
+    source: Path, annotations: Path, out: Path, fps: float, chunk: int, order: str, names: Path | None, strict: bool
+) -> None:
+    """Import features from SOURCE: a folder (rgb/ and flow/, or joint arrays) or one W-TALC-style object array.
+
+    Without --names an object array is taken to be in the order of the annotations.
+    """
+    from actionbytes.data.annotations import read_annotations
+    from actionbytes.errors import UserError
+    from actionbytes.features.importing import import_videos
+
+    streams = tuple(order.split(","))
+    if sorted(streams) not in (["flow"], ["rgb"], ["flow", "rgb"]):
+        raise UserError(f"--order {order}: write rgb,flow or flow,rgb (or one stream alone)")
+    if fps <= 0 or chunk <= 0:
+        raise UserError("--fps and --chunk must be positive")
+    listed = names.read_text().split() if names else None
+    statuses = import_videos(
+        source,
+        read_annotations(annotations),
+        out,
+        fps=fps,
+        chunk=chunk,
+        order=streams,
+        names=listed,
+        strict=strict,
+        progress=bar,
+    )
+    aside = [status for status in statuses if status.status != "ok"]
+    print(f"{out}: {len(statuses) - len(aside)} videos imported, {len(aside)} set aside")
+    for status in aside[:5]:
+        print(f"  {status.reason}")
