@@ -1,8 +1,9 @@
 """Whole steps on files: what the command line and the workflow's scripts both call."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -16,7 +17,11 @@ from actionbytes.methods.parameters import LabelTransfer, Proposals
 from actionbytes.parameters import Parameters
 from actionbytes.training.parameters import Training
 
+if TYPE_CHECKING:
+    from actionbytes.methods.base import Method
+
 Shards = Path | list[Path]
+Found = tuple[str, float, float, float]  # label, start (s), end (s), score
 
 
 def classes_of(videos: Mapping[str, Video]) -> list[str]:
@@ -73,48 +78,77 @@ def train_run(
     return features
 
 
+@dataclass(frozen=True)
+class Localizer:
+    """A finished run that detects actions in features, its own classes or others by label transfer.
+
+    classes: what is detected; streams: the feature streams that it needs side by side.
+    """
+
+    method: "Method"
+    dim: int
+    streams: tuple[str, ...]
+    classes: list[str]
+    localization: Localization
+    proposals: Proposals
+    transfer: LabelTransfer | None = None
+    matrix: np.ndarray | None = None  # (C_target, C_source)
+
+    @classmethod
+    def of(
+        cls,
+        run: Path,
+        localization: Localization,
+        proposals: Proposals | None = None,
+        transfer: LabelTransfer | None = None,
+        classes: Sequence[str] = (),
+        words: Path | None = None,
+        aliases: Mapping[str, str] = ALIASES,
+    ) -> "Localizer":
+        """From a run's folder. transfer: carry its classes over to `classes` by the word vectors in `words`."""
+        from actionbytes.methods.transfer import transfer_matrix
+        from actionbytes.training.runs import load_run
+
+        method, trained = load_run(run)
+        targets, matrix = list(trained.classes), None
+        if transfer:
+            targets = list(classes)
+            matrix = transfer_matrix(_similarity(targets, trained.classes, words, aliases), transfer)
+        cut = proposals or Proposals()
+        return cls(method, trained.dim, trained.streams, targets, localization, cut, transfer, matrix)
+
+    def __call__(self, features: np.ndarray, hop_s: float, duration: float) -> tuple[list[Found], np.ndarray]:
+        """Detections (label, start s, end s, score) in a video's features (T, D), and its activations (T, C)."""
+        from actionbytes.methods.bytes import proposals as proposals_of
+        from actionbytes.methods.transfer import transfer_cas
+
+        if features.shape[1] != self.dim:
+            raise UserError(
+                f"the run was trained on {self.dim}-d features, these have {features.shape[1]}; use the same recipe"
+            )
+        prediction = self.method.predict(features)
+        cas = prediction.cas
+        if self.transfer:
+            cas = transfer_cas(cas, self.matrix, self.transfer)
+        cuts = proposals_of(prediction.latent, self.proposals) if self.localization.proposals else None
+        segments = localize(cas, self.localization, cuts)
+        start, end = to_seconds(segments, hop_s, duration)
+        labels = [self.classes[c] for c in segments.label]
+        return list(zip(labels, start.tolist(), end.tolist(), segments.score.tolist(), strict=True)), cas
+
+
 def localize_run(
-    run: Path,
+    localizer: Localizer,
     shards: Shards,
-    localization: Localization,
-    proposals: Proposals | None = None,
-    transfer: LabelTransfer | None = None,
     names: Iterable[str] | None = None,
-    classes: Sequence[str] | None = None,
-    words: Path | None = None,
-    aliases: Mapping[str, str] = ALIASES,
     progress: Callable[[Sequence], Iterable] = iter,
 ) -> Detections:
-    """Detections of a finished run in the videos of `shards` (or in `names` of them).
-
-    transfer: carry the run's classes over to `classes` by the word vectors in `words`; without it the run's own are
-    detected. Localization with proposals cuts the latent of the run's own network.
-    """
-    from actionbytes.methods.bytes import proposals as proposals_of
-    from actionbytes.methods.transfer import transfer_cas, transfer_matrix
-    from actionbytes.training.runs import load_run
-
-    method, trained = load_run(run)
-    features = load_features(shards, names, trained.streams)
-    if features.rows.shape[1] != trained.dim:
-        raise UserError(
-            f"{run}: was trained on {trained.dim}-d features, these have {features.rows.shape[1]}; "
-            "use features of the same recipe"
-        )
-    targets, matrix = list(trained.classes), None
-    if transfer:
-        targets = list(classes or ())
-        matrix = transfer_matrix(_similarity(targets, trained.classes, words, aliases), transfer)
+    """Detections in the videos of `shards`, or in `names` of them."""
+    features = load_features(shards, names, localizer.streams)
     rows = []
     for i in progress(range(len(features.names))):
-        prediction = method.predict(features.video(i))
-        cas = prediction.cas if matrix is None else transfer_cas(prediction.cas, matrix, transfer)
-        cuts = proposals_of(prediction.latent, proposals) if localization.proposals and proposals else None
-        segments = localize(cas, localization, cuts)
-        start, end = to_seconds(segments, features.hop_s, float(features.durations[i]))
-        columns = (start.tolist(), end.tolist(), segments.score.tolist())
-        for label, s, e, score in zip(segments.label, *columns, strict=True):
-            rows.append((features.names[i], targets[label], s, e, score))
+        found, _ = localizer(features.video(i), features.hop_s, float(features.durations[i]))
+        rows += [(features.names[i], *detection) for detection in found]
     return Detections.from_rows(rows)
 
 

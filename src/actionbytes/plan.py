@@ -21,7 +21,6 @@ from actionbytes.recipes import Recipe, file_digest
 from actionbytes.reporting.papers import Paper, read_papers
 from actionbytes.training.parameters import Training
 from actionbytes.video.decode import Decoding
-from actionbytes.video.flow import flow_version
 
 PRETRAIN_ON = ("kinetics400", "training")
 TIERS = {
@@ -127,7 +126,7 @@ class Plan:
         dataset, flow = self.videos_of(dataset), self.suite.flow
         slug = f"{decoding.fps:g}fps-{decoding.crop}px"
         frames = Recipe("decode", slug, {"videos": self.content(dataset), "decoding": decoding})
-        spec = {"frames": frames.full, "flow": flow, "version": flow_version(flow)}
+        spec = {"frames": frames.full, "flow": flow, "version": flow.version}
         shards = self.dataset(dataset).shards
         return Clips(self.home(dataset), dataset, shards, decoding, flow, frames, Recipe("flow", flow.algorithm, spec))
 

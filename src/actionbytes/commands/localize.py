@@ -43,7 +43,7 @@ def localize(
     """
     from actionbytes.data.annotations import of_subset, read_annotations
     from actionbytes.errors import UserError
-    from actionbytes.pipeline import classes_of, localize_run, save_detections
+    from actionbytes.pipeline import Localizer, classes_of, localize_run, save_detections
 
     switched = ("localization.proposals=true", *settings) if proposals else settings
     chosen = validated(Settings, with_overrides({}, switched), "--set")
@@ -54,16 +54,9 @@ def localize(
         videos = of_subset(videos, subset)
     if words and videos is None:
         raise UserError("--words needs --annotations, whose classes are looked for")
-    detections = localize_run(
-        run,
-        features,
-        chosen.localization,
-        chosen.proposals,
-        chosen.transfer if words else None,
-        videos,
-        classes_of(videos) if videos else None,
-        words,
-        progress=bar,
-    )
+    classes = classes_of(videos) if videos else ()
+    transfer = chosen.transfer if words else None
+    localizer = Localizer.of(run, chosen.localization, chosen.proposals, transfer, classes, words)
+    detections = localize_run(localizer, features, videos, bar)
     save_detections(out, detections)
     print(f"{out}: {len(detections)} detections in {len(detections.videos)} videos")

@@ -37,6 +37,10 @@ class VideoFeatures:
         """Seconds from one snippet to the next."""
         return self.chunk / self.fps
 
+    def joint(self, streams: Sequence[str] = STREAMS) -> np.ndarray:
+        """(T, sum D): `streams` side by side."""
+        return np.concatenate([self.streams[stream] for stream in streams], axis=1)
+
     def check(self, name: str) -> None:
         """Raise UserError unless the streams agree in length and the length agrees with the duration."""
         lengths = {stream: len(x) for stream, x in self.streams.items()}

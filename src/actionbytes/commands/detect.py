@@ -1,0 +1,82 @@
+"""`actionbytes detect`: own videos to detections and a timeline picture."""
+
+import os
+from pathlib import Path
+
+import click
+
+from actionbytes.commands._options import FILE, FOLDER, bar, chosen_device, settings
+from actionbytes.commands.localize import Settings
+from actionbytes.parameters import validated, with_overrides
+
+
+@click.command()
+@click.argument("videos", nargs=-1, required=True, type=FILE)
+@click.option("--run", required=True, type=FOLDER, help="A trained run.")
+@click.option("--out", type=FILE, help="Detections: .json, .json.gz or THUMOS .txt.")
+@click.option("--plot", type=FILE, help="Timeline picture; with several videos, <name>_<video>.png.")
+@click.option("--annotations", type=FILE, help="Truth to draw into the picture, where it is known.")
+@click.option("--proposals/--no-proposals", default=True, show_default=True, help="Add ActionByte proposals.")
+@click.option("--weights-rgb", type=FILE, help="Where the run's I3D weights are now.")
+@click.option("--weights-flow", type=FILE, help="Where the run's flow weights are now.")
+@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@settings
+def detect(
+    videos: tuple[Path, ...],
+    run: Path,
+    out: Path | None,
+    plot: Path | None,
+    annotations: Path | None,
+    proposals: bool,
+    weights_rgb: Path | None,
+    weights_flow: Path | None,
+    device: str,
+    settings: tuple[str, ...],
+) -> None:
+    """Detect a run's actions in own VIDEOS (files or folders). A broken video is named and left out.
+
+    --set changes localization.* and proposals.*, for example --set localization.class_rule=zero.
+    """
+    from actionbytes.commands.features import video_files
+    from actionbytes.data.annotations import read_annotations
+    from actionbytes.data.detections import Detections
+    from actionbytes.errors import UserError
+    from actionbytes.features.extract import file_features
+    from actionbytes.features.making import making_of
+    from actionbytes.pipeline import Localizer, save_detections
+    from actionbytes.reporting.timeline import Timeline, draw_timeline
+    from actionbytes.video.decode import BrokenVideo
+
+    switch = f"localization.proposals={str(proposals).lower()}"
+    chosen = validated(Settings, with_overrides({}, ("localization.class_rule=mean", switch, *settings)), "--set")
+    paths = video_files(videos)
+    truth = read_annotations(annotations) if annotations else {}
+    localizer = Localizer.of(run, chosen.localization, chosen.proposals)
+    made_with = making_of(run, weights_rgb, weights_flow)
+    streams = made_with.streams(chosen_device(device))
+    rows, used = [], 0
+    for path in bar(paths):
+        try:
+            features, reader = file_features(path, made_with, streams, os.cpu_count() or 1)
+        except BrokenVideo as error:
+            click.echo(f"set aside: {error}", err=True)
+            continue
+        used += 1
+        if reader.status != "ok":
+            click.echo(f"{path}: {reader.status}, what decodes is used: {reader.reason}", err=True)
+        found, cas = localizer(features.joint(localizer.streams), features.hop_s, features.duration)
+        rows += [(path.stem, *detection) for detection in found]
+        best = max(found, key=lambda d: d[3], default=None)
+        what = f"best {best[0]} {best[1]:.1f}-{best[2]:.1f} s" if best else "nothing"
+        click.echo(f"{path.name}: {features.duration:.1f} s, {len(found)} detections, {what}")
+        if plot:
+            target = plot if len(paths) == 1 else plot.with_name(f"{plot.stem}_{path.stem}{plot.suffix or '.png'}")
+            known = truth[path.stem].instances if path.stem in truth else None
+            draw_timeline(
+                Timeline(path.stem, features.duration, features.hop_s, localizer.classes, cas, found, known), target
+            )
+    if not used:
+        raise UserError("no video could be used")
+    if out:
+        save_detections(out, Detections.from_rows(rows))
+        click.echo(f"{out}: {len(rows)} detections in {used}/{len(paths)} videos")
