@@ -6,6 +6,7 @@ import io
 import json
 import multiprocessing
 import os
+from bisect import bisect_left
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
@@ -21,8 +22,9 @@ from actionbytes.data.files import write_file
 from actionbytes.data.mini.figure import MOTIONS, SKINS, draw_figure, draw_prop, joints_of
 from actionbytes.data.mini.scene import scene_canvas
 from actionbytes.data.mini.script import TICKS, Script, scripts
-from actionbytes.data.mini.world import OUTFITS, SUB_ACTIONS, VERSION, MiniWorld, dataset_named
+from actionbytes.data.mini.world import OUTFITS, SUB_ACTIONS, MiniWorld, dataset_named
 from actionbytes.errors import UserError
+from actionbytes.recipes import STAGES
 
 COLUMNS = ("video", "subset", "file", "bytes", "sha256", "seconds", "fps", "width", "height")
 CUTS = frozenset({"passerby", "empty", "elsewhere"})  # a cut of the camera leads there and back
@@ -140,16 +142,24 @@ def encode(script: Script, path: Path, mark: str = "", picture: bool = True, moo
                 "bf": "0",
                 "x264-params": "threads=1:lookahead-threads=1",
             }
-            for image, start, end in zip(frames_of(script), script.ticks[:-1], script.ticks[1:], strict=True):
+            for image, start in zip(frames_of(script), script.ticks[:-1], strict=True):
                 frame = av.VideoFrame.from_ndarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), format="yuv420p")
-                frame.pts, frame.time_base, frame.duration = start, Fraction(1, TICKS), end - start
-                container.mux(video.encode(frame))
-            container.mux(video.encode())
+                frame.pts, frame.time_base = start, Fraction(1, TICKS)
+                container.mux(_lasting(video.encode(frame), script))
+            container.mux(_lasting(video.encode(), script))
         if sound:
             sound.bit_rate = 24_000
             for frame in _sound(script):
                 container.mux(sound.encode(frame))
             container.mux(sound.encode())
+
+
+def _lasting(packets: list[av.Packet], script: Script) -> list[av.Packet]:
+    """Packets that know how long they are shown, or the last one of a variable rate would last as the one before."""
+    for packet in packets:
+        frame = bisect_left(script.ticks, packet.pts)
+        packet.duration = script.ticks[frame + 1] - script.ticks[frame]
+    return packets
 
 
 def _sound(script: Script) -> Iterator[av.AudioFrame]:
@@ -179,7 +189,7 @@ def _write_broken(script: Script, path: Path) -> None:
 def write_video(script: Script, folder: Path) -> dict[str, str | int | float]:
     """Render to `folder/<id>.mp4` unless that file is whole and of this very script; return its row of videos.csv."""
     path = folder / f"{script.id}.mp4"
-    mark = hashlib.sha256(json.dumps([VERSION, asdict(script)]).encode()).hexdigest()
+    mark = hashlib.sha256(json.dumps([STAGES["render"], asdict(script)]).encode()).hexdigest()
     if script.broken == "missing":
         path.unlink(missing_ok=True)
     elif script.broken or _mark_of(path) != mark:
@@ -298,7 +308,7 @@ def _database(all_scripts: list[Script], labels: dict[str, str], parts: dict[str
                 if end > start
             ],
         }
-    return {"version": f"mini {VERSION}", "database": database}
+    return {"version": f"mini {STAGES['render']}", "database": database}
 
 
 def _snapped(script: Script, start: float, end: float) -> tuple[float, float]:

@@ -12,8 +12,6 @@ from pydantic import AfterValidator, Field
 from actionbytes.errors import UserError
 from actionbytes.parameters import Parameters
 
-VERSION = 1  # of everything that decides what the pixels are; a new version renders all files anew
-
 SUB_ACTIONS = ("crouch", "jump", "swing", "kick", "spin", "run", "lean", "wave", "throw", "roll")
 BACKGROUND = ("idle", "stretch", "passerby", "empty", "pan", "elsewhere")
 PROPS = ("bar", "pole", "ball", "disc", "club", "racket", "hoop", "flag")
@@ -54,7 +52,7 @@ ACTIONS = {
     "playing badminton": _action("jump swing wave", "racket", "green", "court"),
     "juggling soccer ball": _action("kick lean jump", "ball", "red", "lawn"),
     "kicking field goal": _action("run kick wave", "ball", "black", "field"),
-    "somersaulting": _action("crouch roll jump", "hoop", "violet", "hall"),
+    "somersaulting": _action("crouch roll jump", "hoop", "violet", "pool"),
     "cartwheeling": _action("wave roll spin", "hoop", "violet", "hall"),
     "hula hooping": _action("spin wave crouch", "hoop", "yellow", "street"),
     # only in target datasets: new walks through the same sub-actions
