@@ -23,7 +23,7 @@ class Segments(NamedTuple):
 
 
 class Pairs(NamedTuple):
-    """P overlapping pairs, ordered by `first`, then `second`; `tiou` (P,) is above 0."""
+    """P overlapping pairs, ordered by `first`; `tiou` (P,) is above 0."""
 
     first: np.ndarray
     second: np.ndarray
@@ -36,45 +36,73 @@ def overlapping(first: Segments, second: Segments, floor: float = 0.0, hull: boo
     Union is the sum of lengths less the intersection, or with `hull` the span from the first start to the last end
     (equal but for the last bit). A segment without length overlaps nothing: 0/0 counts as 0.
     """
-    n_groups = int(max(first.group.max(initial=-1), second.group.max(initial=-1))) + 1
-    by_group = np.argsort(second.group, kind="stable")
-    count = np.bincount(second.group, minlength=n_groups)  # (G,) how many of `second` are in each group
-    offset = np.cumsum(count) - count  # (G,)
-    candidates = np.flatnonzero(count[first.group])
-    total = np.cumsum(count[first.group[candidates]])  # (n,) candidate pairs up to here
-    parts = []
-    begin = 0
-    while begin < len(candidates):
-        done = total[begin - 1] if begin else 0
-        stop = max(int(np.searchsorted(total, done + CHUNK, side="right")), begin + 1)
-        parts.append(_pairs(first, second, candidates[begin:stop], count, offset, by_group, floor, hull))
-        begin = stop
-    if not parts:
-        return Pairs(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))
+    peopled = np.bincount(second.group, minlength=int(first.group.max(initial=-1)) + 1) > 0
+    asked = np.flatnonzero(peopled[first.group]) if len(first.group) else np.empty(0, np.int64)
+    by_start = np.lexsort((second.start, second.group))
+    begin, end = _candidates(Segments(*(c[asked] for c in first)), Segments(*(c[by_start] for c in second)))
+    some = end > begin
+    asked, begin, end = asked[some], begin[some], end[some]
+    total = np.cumsum(end - begin)  # (n,) candidate pairs up to here
+    parts = [(np.empty(0, np.int64), np.empty(0, np.int64), np.empty(0))]
+    done = 0
+    while done < len(asked):
+        budget = CHUNK + (total[done - 1] if done else 0)
+        stop = max(int(np.searchsorted(total, budget, side="right")), done + 1)
+        count = end[done:stop] - begin[done:stop]
+        i = np.repeat(asked[done:stop], count)  # (P,)
+        j = by_start[np.arange(len(i)) + np.repeat(begin[done:stop] - (np.cumsum(count) - count), count)]  # (P,)
+        tiou = tiou_of(first, second, i, j, hull)
+        enough = (tiou > 0) & (tiou >= floor) & (first.group[i] == second.group[j])
+        parts.append((i[enough], j[enough], tiou[enough]))
+        done = stop
     return Pairs(*(np.concatenate(column) for column in zip(*parts, strict=True)))
 
 
-def _pairs(
-    first: Segments,
-    second: Segments,
-    chosen: np.ndarray,
-    count: np.ndarray,
-    offset: np.ndarray,
-    by_group: np.ndarray,
-    floor: float,
-    hull: bool,
-) -> Pairs:
-    """The overlapping pairs of the `chosen` of `first`."""
-    group = first.group[chosen]
-    n = count[group]
-    i = np.repeat(chosen, n)  # (P,)
-    within = np.arange(len(i)) - np.repeat(np.cumsum(n) - n, n)
-    j = by_group[np.repeat(offset[group], n) + within]  # (P,)
-    meet = np.minimum(first.end[i], second.end[j]) > np.maximum(first.start[i], second.start[j])
-    i, j = i[meet], j[meet]
-    tiou = tiou_of(first, second, i, j, hull)
-    enough = tiou >= floor
-    return Pairs(i[enough], j[enough], tiou[enough])
+def _candidates(first: Segments, second: Segments) -> tuple[np.ndarray, np.ndarray]:
+    """For each of `first`, bounds (N,) of the run in `second` (sorted by group and start) that may overlap it.
+
+    Those are the ones that start before its end, from the first one by which some end lies after its start. Groups are
+    laid end to end on one line of time, so that two binary searches do for all; a little slack for rounding there only
+    adds candidates.
+    """
+    if not len(first.group) or not len(second.group):
+        return np.empty(0, np.int64), np.empty(0, np.int64)
+    times = np.concatenate([first.start, first.end, second.start, second.end])
+    low = times.min()
+    span = times.max() - low + 1.0
+    slack = 4 * np.spacing((max(first.group.max(), second.group.max()) + 1) * span)
+    start, end = (second.group * span + (t - low) for t in second[1:])
+    reach = np.maximum.accumulate(end)
+    from_, to = (first.group * span + (t - low) for t in first[1:])
+    by_time = np.argsort(from_)  # searches in order are several times faster
+    bounds = np.empty((2, len(from_)), np.int64)
+    bounds[0, by_time] = np.searchsorted(reach, from_[by_time] - slack)
+    bounds[1, by_time] = np.searchsorted(start, to[by_time] + slack)
+    return bounds[0], bounds[1]
+
+
+def ranked(group: np.ndarray, value: np.ndarray, tie: np.ndarray | None = None) -> np.ndarray:
+    """Order by `group` (N,) int, then from the highest `value` (N,), then by `tie` (default: as they stand).
+
+    The same as a lexsort, but faster: ties are rare and sorted apart.
+    """
+    order = np.argsort(-value)  # vectorised, but in ties in any order
+    same = value[order[1:]] == value[order[:-1]]
+    if same.any():
+        tied = np.append(same, False) | np.append(False, same)
+        run, rows = np.cumsum(np.append(True, ~same))[tied], order[tied]
+        order[tied] = rows[np.lexsort((rows if tie is None else tie[rows], run))]
+    narrow = group.astype(np.int16) if group.max(initial=0) < 1 << 15 else group  # 16 bits are sorted by radix
+    return order[np.argsort(narrow[order], kind="stable")]
+
+
+def ranked_within(group: np.ndarray, value: np.ndarray, tie: np.ndarray) -> np.ndarray:
+    """`ranked` for rows that are sorted by `group` already, most of which are alone in theirs."""
+    order = np.arange(len(group))
+    same = group[1:] == group[:-1]
+    rows = np.flatnonzero(np.append(same, False) | np.append(False, same))
+    order[rows] = rows[ranked(group[rows], value[rows], tie[rows])]
+    return order
 
 
 def tiou_of(first: Segments, second: Segments, i: np.ndarray | int, j: np.ndarray, hull: bool = False) -> np.ndarray:

@@ -12,7 +12,7 @@ from typing import Literal
 import numpy as np
 
 from actionbytes.data.detections import Detections
-from actionbytes.evaluation.matching import Segments, assign, overlapping, touching
+from actionbytes.evaluation.matching import Segments, assign, overlapping, ranked, touching
 from actionbytes.evaluation.ties import as_the_original_sorts
 from actionbytes.evaluation.truth import Truth
 
@@ -87,7 +87,7 @@ def in_scoring_order(detections: Detections, truth: Truth) -> Detections:
             (detections.label, detections.labels, truth.labels),
         )
     )
-    order = np.lexsort((-detections.score, label))
+    order = ranked(label, detections.score)
     order = order[(video[order] >= 0) & (label[order] >= 0)]
     times = detections.start[order], detections.end[order], detections.score[order]
     return Detections(truth.videos, truth.labels, video[order], label[order], *times)
@@ -120,12 +120,12 @@ def score(ordered: Detections, truth: Truth, protocol: Protocol, tiou: Sequence[
     found = Segments(group, to_unit(ordered.start), to_unit(ordered.end))
     pairs = overlapping(found, instances, floor=min(tiou), hull=protocol.hull)
     chooser, choice = (pairs.first, pairs.second) if protocol.chooser == "detection" else (pairs.second, pairs.first)
-    if protocol.prefers == "file":
-        order = np.lexsort((choice, chooser))
-    elif protocol.chooser == "instance":
+    if protocol.chooser == "instance":
         order = np.lexsort((choice, -pairs.tiou, chooser))
-    else:
+    elif protocol.prefers == "tiou":
         order = as_the_original_sorts(pairs, found, instances)
+    else:
+        order = np.lexsort((choice, chooser))
     chooser, choice, overlap = chooser[order], choice[order], pairs.tiou[order]
 
     n_classes = len(truth.labels)

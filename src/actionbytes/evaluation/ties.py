@@ -9,14 +9,14 @@ up to 16 instances the later in the file comes first; above, quicksort's partiti
 
 import numpy as np
 
-from actionbytes.evaluation.matching import Pairs, Segments, tiou_of
+from actionbytes.evaluation.matching import Pairs, Segments, ranked_within, tiou_of
 
 SMALL = 15  # NumPy sorts up to 16 by insertion, which is stable
 
 
 def as_the_original_sorts(pairs: Pairs, first: Segments, second: Segments) -> np.ndarray:
     """(P,) order of `pairs`: by `first`, then from the largest tIoU, ties as the original evaluator has them."""
-    order = np.lexsort((-pairs.second, -pairs.tiou, pairs.first))
+    order = ranked_within(pairs.first, pairs.tiou, -pairs.second)
     i, tiou = pairs.first[order], pairs.tiou[order]
     tied = np.append((i[1:] == i[:-1]) & (tiou[1:] == tiou[:-1]), False)
     size = np.bincount(second.group)  # (G,) instances in each group
