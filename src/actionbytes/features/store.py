@@ -115,7 +115,6 @@ def write_shard(
     partial = path.with_name(path.name + ".partial")
     with h5py.File(partial, "w", track_order=False) as file:
         file.attrs["recipe"] = json.dumps(recipe, sort_keys=True)
-        file.attrs["statuses"] = json.dumps([asdict(status) for status in statuses])
         if made_with:
             file.attrs["made_with"] = json.dumps(made_with, sort_keys=True)
         for name, features in videos:
@@ -131,6 +130,8 @@ def write_shard(
                 hop_s=float(features.hop_s),
                 complete=True,
             )
+        # last, because `videos` may be a generator that learns on its way what becomes of each
+        file.attrs["statuses"] = json.dumps([asdict(status) for status in statuses])
     partial.replace(path)
 
 

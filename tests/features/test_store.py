@@ -1,0 +1,80 @@
+import h5py
+import numpy as np
+import pytest
+
+from actionbytes.data.manifests import Status
+from actionbytes.errors import UserError
+from actionbytes.features.store import VideoFeatures, load_features, write_shard
+
+
+def video(steps: int, seed: int = 0, dim: int = 4, duration: float | None = None) -> VideoFeatures:
+    rng = np.random.default_rng(seed)
+    streams = {s: rng.random((steps, dim)).astype(np.float16) for s in ("rgb", "flow")}
+    return VideoFeatures(streams, steps * 0.64 if duration is None else duration, steps * 16, 25.0, 16)
+
+
+def test_round_trip_is_packed_in_order_of_names(tmp_path):
+    videos = {"b": video(3, 1), "a": video(5, 2), "c": video(2, 3)}
+    write_shard(tmp_path / "x_00.h5", [(n, videos[n]) for n in ("b", "c")], {"k": 1})
+    write_shard(tmp_path / "x_01.h5", [("a", videos["a"])], {"k": 1}, [Status("z", 0, "set aside", "broken")])
+    packed = load_features(tmp_path)
+    assert packed.names == ["a", "b", "c"]
+    assert packed.lengths.tolist() == [5, 3, 2]
+    assert packed.rows.dtype == np.float16
+    for i, name in enumerate(packed.names):
+        np.testing.assert_array_equal(packed.video(i), videos[name].joint())
+    assert load_features(tmp_path, ["a", "z"]).set_aside == {"z": "broken"}
+    assert load_features(tmp_path, ["c"], ("flow",)).rows.shape == (2, 4)
+    assert packed.subset(["c", "a"]).lengths.tolist() == [2, 5]
+
+
+def test_same_content_same_bytes(tmp_path):
+    for name in ("one.h5", "two.h5"):
+        write_shard(tmp_path / name, [("a", video(3)), ("b", video(4))], {"k": 1})
+    assert (tmp_path / "one.h5").read_bytes() == (tmp_path / "two.h5").read_bytes()
+
+
+def test_length_must_fit_the_duration(tmp_path):
+    with pytest.raises(UserError, match="do not fit a duration"):
+        write_shard(tmp_path / "x.h5", [("a", video(10, duration=20.0))], {})
+    assert not (tmp_path / "x.h5").exists()
+
+
+@pytest.mark.parametrize("broken", ["nan", "lengths", "empty", "rank"])
+def test_impossible_features_are_refused(tmp_path, broken):
+    x = video(4)
+    streams = dict(x.streams)
+    if broken == "nan":
+        streams["rgb"] = np.full((4, 4), np.nan)
+    elif broken == "lengths":
+        streams["rgb"] = streams["rgb"][:3]
+    elif broken == "empty":
+        streams = {s: v[:0] for s, v in streams.items()}
+    else:
+        streams["rgb"] = streams["rgb"][:, 0]
+    with pytest.raises(UserError):
+        write_shard(tmp_path / "x.h5", [("a", VideoFeatures(streams, x.duration, 64, 25.0, 16))], {})
+
+
+def test_broken_files_are_one_line(tmp_path):
+    (tmp_path / "x_00.h5").write_bytes(b"not hdf5 at all")
+    with pytest.raises(UserError, match="not a readable HDF5"):
+        load_features(tmp_path)
+    with h5py.File(tmp_path / "x_00.h5", "w") as file:
+        file["a"] = 1
+    with pytest.raises(UserError, match="not a feature shard"):
+        load_features(tmp_path)
+    with pytest.raises(UserError, match="no feature shards"):
+        load_features(tmp_path / "nowhere")
+
+
+def test_wanted_videos_must_be_there(tmp_path):
+    write_shard(tmp_path / "x.h5", [("a", video(3))], {})
+    with pytest.raises(UserError, match="no features of 1 videos, such as q"):
+        load_features(tmp_path, ["a", "q"])
+
+
+def test_mixed_sizes_are_refused(tmp_path):
+    write_shard(tmp_path / "x.h5", [("a", video(3)), ("b", video(3, dim=6))], {})
+    with pytest.raises(UserError, match="mixes features"):
+        load_features(tmp_path)

@@ -1,0 +1,67 @@
+import csv
+import io
+
+import pytest
+
+from actionbytes.errors import UserError
+from actionbytes.reporting.papers import Column, Row, Table
+from actionbytes.reporting.tables import COLUMNS, as_csv, as_latex, as_markdown, fill, value_at
+
+TABLE = Table(
+    number="Table 9",
+    caption="A table.",
+    protocol="wtalc",
+    metric="mAP",
+    columns=[Column(dataset="thumos14", tiou=[0.3, 0.5])],
+    rows=[
+        Row(method="Baseline", experiment="b", published={"thumos14": [18.8, 8.4]}),
+        Row(method="Prior & work", published={"thumos14": [20.0, None]}),
+    ],
+)
+FACTS = {"paper": "P, V 2020", "suite": "mini", "tier": "C", "meaning": "synthetic"}
+
+
+def metrics(*values: float, evaluated: int = 22) -> dict:
+    content = {"tiou": [0.3, 0.5], "map": list(values), "videos": {"evaluated": evaluated, "listed": 22}}
+    return {"wtalc": content, "activitynet": content}
+
+
+@pytest.fixture
+def cells():
+    return fill(TABLE, {(0, "thumos14"): [metrics(30.0, 10.0), metrics(32.0, 14.0), metrics(34.0, 12.0)]})
+
+
+def test_mean_and_sample_deviation_over_seeds(cells):
+    value = cells[0, "thumos14", 0.3]
+    assert (value.mean, value.std, value.n_seeds, value.paper) == (32.0, 2.0, 3, 18.8)
+    assert cells[1, "thumos14", 0.3].mean is None
+
+
+def test_csv_has_the_contract_columns(cells):
+    rows = list(csv.DictReader(io.StringIO(as_csv(TABLE, cells, "i3d", "C"))))
+    assert tuple(rows[0]) == COLUMNS
+    assert rows[0] | {"mean": "32.00", "std": "2.00", "paper": "18.8", "tier": "C", "videos": "22/22"} == rows[0]
+    assert [r["tier"] for r in rows] == ["C", "C", "published"]  # nothing printed at 0.5 for the quoted row
+
+
+def test_markdown_and_latex_show_both_numbers(cells):
+    text = as_markdown(TABLE, cells, FACTS)
+    assert "| **Baseline** | 32.0 ± 2.0 | 12.0 ± 2.0 |" in text
+    assert "| Baseline, published | 18.8 | 8.4 |" in text
+    assert "tier C" in text
+    latex = as_latex(TABLE, cells, FACTS)
+    assert r"32.0 $\pm$ 2.0 & 12.0 $\pm$ 2.0 \\" in latex
+    assert r"Prior \& work" not in latex or r"\quad published" in latex
+
+
+def test_videos_set_aside_are_counted():
+    cells = fill(TABLE, {(0, "thumos14"): [metrics(30.0, 10.0, evaluated=21)]})
+    assert "21/22" in as_csv(TABLE, cells, "i3d", "C")
+    assert "set aside" in as_markdown(TABLE, cells, FACTS)
+    assert cells[0, "thumos14", 0.3].std is None
+
+
+def test_a_threshold_that_was_not_computed_is_an_error():
+    with pytest.raises(UserError, match="not computed at tIoU"):
+        value_at(metrics(1.0, 2.0), "wtalc", 0.7, [])
+    assert value_at(metrics(1.0, 2.0), "wtalc", "average", [0.3, 0.5]) == 1.5
