@@ -7,7 +7,7 @@ import json
 import multiprocessing
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from fractions import Fraction
@@ -24,9 +24,10 @@ from actionbytes.data.mini.scene import scene_canvas
 from actionbytes.data.mini.script import TICKS, Script, scripts
 from actionbytes.data.mini.world import OUTFITS, SUB_ACTIONS, MiniWorld, dataset_named
 from actionbytes.errors import UserError
-from actionbytes.recipes import STAGES
+from actionbytes.recipes import STAGES, digest
 
 COLUMNS = ("video", "subset", "file", "bytes", "sha256", "seconds", "fps", "width", "height")
+MARK = "mini world "  # opens the comment in our files; the digest of what they were made from follows
 CUTS = frozenset({"passerby", "empty", "elsewhere"})  # a cut of the camera leads there and back
 BLEND = 0.14  # seconds around a change of motion in which one pose flows into the next
 FIGURE = 0.67  # height of the figure, of the shorter side
@@ -189,7 +190,7 @@ def _write_broken(script: Script, path: Path) -> None:
 def write_video(script: Script, folder: Path) -> dict[str, str | int | float]:
     """Render to `folder/<id>.mp4` unless that file is whole and of this very script; return its row of videos.csv."""
     path = folder / f"{script.id}.mp4"
-    mark = hashlib.sha256(json.dumps([STAGES["render"], asdict(script)]).encode()).hexdigest()
+    mark = MARK + digest([STAGES["render"], asdict(script)], 64)
     if script.broken == "missing":
         path.unlink(missing_ok=True)
     elif script.broken or _mark_of(path) != mark:
@@ -254,12 +255,12 @@ def _render_all(
 ) -> list[dict]:
     folder.mkdir(parents=True, exist_ok=True)
     wanted = {f"{script.id}.mp4" for script in all_scripts}
-    for path in folder.iterdir():
-        if path.name not in wanted and path.suffix in (".mp4", ".part"):  # of other parameters, or of a killed call
+    for path in folder.iterdir():  # left by a killed call, or of other parameters; files that are not ours stay
+        if path.match(".*.mp4.*.part") or (path.name not in wanted and _mark_of(path).startswith(MARK)):
             path.unlink()
     work, rows = partial(write_video, folder=folder), []
 
-    def gather(results) -> None:  # noqa: ANN001
+    def gather(results: Iterable[dict]) -> None:
         for row in results:
             rows.append(row)
             if progress:
