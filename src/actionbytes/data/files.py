@@ -4,6 +4,7 @@ import gzip
 import json
 import os
 import zlib
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -79,7 +80,8 @@ def write_file(path: Path | str, text: str) -> None:
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from None
     finally:
-        part.unlink(missing_ok=True)
+        with suppress(OSError):
+            part.unlink()
 
 
 def _refuse(path: Path | str, problem: str) -> NoReturn:
