@@ -1,10 +1,9 @@
 """TV-L1 optical flow: the duality scheme of Zach, Pock and Bischof, compiled, with OpenCV's parameters and results.
 
-The inner iterations are here; warps, medians and resizing are OpenCV's, which are fast.  Every floating-point operation
-is done in the order in which OpenCV's DualTVL1 does it and rounded in between (no `fastmath`), because the scheme is
-chaotic: a change of one unit in the last place moves the warp at which an iteration stops, and then whole regions.
-So on x86 the result equals OpenCV's bit for bit; what is faster is that an iteration is two passes over cached rows
-instead of ten over memory, and that pairs, not rows, are shared out among threads.
+The iterations are here, as two fused and vectorised passes where OpenCV makes ten; warps, medians and resizing are
+OpenCV's, which are fast.  The scheme is chaotic: one unit in the last place can move the iteration at which a warp
+stops, and then whole regions by a tenth of a pixel.  So every operation is done in OpenCV's order and rounded as there
+(no `fastmath`), and on x86 the result equals its DualTVL1 bit for bit.
 """
 
 from collections.abc import Callable
@@ -17,10 +16,10 @@ from numba import njit
 from actionbytes.video.flow import Flow
 
 # The state of one level: planes of (h + 2, w + 1) with a border of zeros above, below and right, flattened; the zero
-# right of a row is also the left neighbour of the next.
+# right of a row is also the left neighbour of the next. Unsigned indices, as numba allows for negative ones otherwise.
 U, V, P11, P12, P21, P22, WX, WY, RHO, INSIDE, CHANGE, PLANES = range(12)
-ROWS = 64  # rows per block: a block stays in the second-level cache for both passes
 ONE, HALF, ZERO, SMALLEST = np.float32(1), np.float32(0.5), np.float32(0), np.finfo(np.float32).eps
+STAY, NEXT = np.uintp(0), np.uintp(1)
 
 
 def _compiled(function: Callable, fastmath: bool | set[str] = False) -> Callable:
@@ -122,33 +121,44 @@ def _iterate(
 ) -> float:
     """Iterate until the squared change of the field is at most `stop`, or `iterations` times; return that change."""
     _, h, w = field.shape
-    pitch = w + 1
+    pitch = np.uintp(w + 1)
     for y in range(h):
         for x in range(w):
-            planes[U, (y + 1) * pitch + x] = field[0, y, x]
-            planes[V, (y + 1) * pitch + x] = field[1, y, x]
-    column = np.empty((2, h), np.float32)
+            planes[U, (y + 1) * (w + 1) + x] = field[0, y, x]
+            planes[V, (y + 1) * (w + 1) + x] = field[1, y, x]
+    column = np.empty((3, h), np.float32)
     change = stop
     for _ in range(iterations):
-        _first_column(h, pitch, planes, column, lt, theta)
-        change = ZERO
-        dual_done = pitch
-        for top in range(0, h, ROWS):
-            bottom = min(top + ROWS, h)
-            change += _primal(pitch, top, bottom, planes, column, lt, theta)
-            # The dual needs the next row's new field, and the next block's primal this row's old dual: lag one row.
-            _dual(dual_done, bottom * pitch, pitch, planes, taut)
-            dual_done = bottom * pitch
-        _dual(dual_done, dual_done + pitch, 0, planes, taut)
+        _first_column(pitch, planes, column, lt, theta)
+        _primal(w + 1, (h + 1) * (w + 1), pitch, planes, lt, theta)
+        _set_first_column(pitch, planes, column)
+        _dual(w + 1, h * (w + 1), pitch, planes, taut)
+        _dual(h * (w + 1), (h + 1) * (w + 1), STAY, planes, taut)
+        change = _sum(planes[CHANGE])
         if abs(change - stop) <= stop * (np.float32(h * w) * SMALLEST):
             change = _sum_in_order(planes[CHANGE])
         if change <= stop:
             break
     for y in range(h):
         for x in range(w):
-            field[0, y, x] = planes[U, (y + 1) * pitch + x]
-            field[1, y, x] = planes[V, (y + 1) * pitch + x]
+            field[0, y, x] = planes[U, (y + 1) * (w + 1) + x]
+            field[1, y, x] = planes[V, (y + 1) * (w + 1) + x]
     return change
+
+
+@_compiled
+def _primal(lo: int, hi: int, pitch: int, planes: np.ndarray, lt: float, theta: float) -> None:
+    """New field at the places lo..hi (eq. 11-13), and its squared change."""
+    for place in range(lo, hi):
+        i = np.uintp(place)
+        left, above = i - NEXT, i - pitch
+        u, v, wx, wy = planes[U, i], planes[V, i], planes[WX, i], planes[WY, i]
+        step = _threshold(wx, wy, planes[RHO, i], u, v, lt)
+        div1 = (planes[P11, i] - planes[P11, left]) + (planes[P12, i] - planes[P12, above])
+        div2 = (planes[P21, i] - planes[P21, left]) + (planes[P22, i] - planes[P22, above])
+        new_u, new_v = (u + step * wx) + theta * div1, (v + step * wy) + theta * div2
+        planes[U, i], planes[V, i] = new_u, new_v
+        planes[CHANGE, i] = (new_u - u) * (new_u - u) + (new_v - v) * (new_v - v)
 
 
 @_compiled
@@ -163,68 +173,56 @@ def _threshold(wx: float, wy: float, rho: float, u: float, v: float, lt: float) 
 
 
 @_compiled
-def _first_column(h: int, pitch: int, planes: np.ndarray, column: np.ndarray, lt: float, theta: float) -> None:
-    """New field in the first column, where OpenCV adds up the divergence in another order."""
-    for y in range(h):
-        i = (y + 1) * pitch
+def _first_column(pitch: int, planes: np.ndarray, column: np.ndarray, lt: float, theta: float) -> None:
+    """What `_primal` should find in the first column, where OpenCV adds up the divergence in another order."""
+    for y in range(column.shape[1]):
+        i = np.uintp(y + 1) * pitch
         u, v, wx, wy = planes[U, i], planes[V, i], planes[WX, i], planes[WY, i]
         step = _threshold(wx, wy, planes[RHO, i], u, v, lt)
-        column[0, y] = (u + step * wx) + theta * (planes[P11, i] + planes[P12, i] - planes[P12, i - pitch])
-        column[1, y] = (v + step * wy) + theta * (planes[P21, i] + planes[P22, i] - planes[P22, i - pitch])
+        div1 = (planes[P11, i] + planes[P12, i]) - planes[P12, i - pitch]
+        div2 = (planes[P21, i] + planes[P22, i]) - planes[P22, i - pitch]
+        new_u, new_v = (u + step * wx) + theta * div1, (v + step * wy) + theta * div2
+        column[0, y], column[1, y] = new_u, new_v
+        column[2, y] = (new_u - u) * (new_u - u) + (new_v - v) * (new_v - v)
 
 
 @_compiled
-def _primal(
-    pitch: int, top: int, bottom: int, planes: np.ndarray, column: np.ndarray, lt: float, theta: float
-) -> float:
-    """New field in the rows top..bottom (eq. 11-13) and its squared change."""
-    lo, hi = (top + 1) * pitch, (bottom + 1) * pitch
-    u, v, wx, wy, rho = planes[U, lo:hi], planes[V, lo:hi], planes[WX, lo:hi], planes[WY, lo:hi], planes[RHO, lo:hi]
-    change = planes[CHANGE, lo:hi]
-    p11, p12, p21, p22 = planes[P11, lo:hi], planes[P12, lo:hi], planes[P21, lo:hi], planes[P22, lo:hi]
-    left11, left21 = planes[P11, lo - 1 : hi - 1], planes[P21, lo - 1 : hi - 1]
-    above12, above22 = planes[P12, lo - pitch : hi - pitch], planes[P22, lo - pitch : hi - pitch]
-    old_u, old_v = planes[U, lo:hi:pitch].copy(), planes[V, lo:hi:pitch].copy()
-    for i in range(hi - lo):
-        old1, old2 = u[i], v[i]
-        step = _threshold(wx[i], wy[i], rho[i], old1, old2, lt)
-        new1 = (old1 + step * wx[i]) + theta * ((p11[i] - left11[i]) + (p12[i] - above12[i]))
-        new2 = (old2 + step * wy[i]) + theta * ((p21[i] - left21[i]) + (p22[i] - above22[i]))
-        u[i] = new1
-        v[i] = new2
-        change[i] = (new1 - old1) * (new1 - old1) + (new2 - old2) * (new2 - old2)
-    for y in range(bottom - top):
-        i = y * pitch
-        du, dv = column[0, top + y] - old_u[y], column[1, top + y] - old_v[y]
-        u[i] = column[0, top + y]
-        v[i] = column[1, top + y]
-        change[i] = du * du + dv * dv
-    return _sum(change)
+def _set_first_column(pitch: int, planes: np.ndarray, column: np.ndarray) -> None:
+    for y in range(column.shape[1]):
+        i = np.uintp(y + 1) * pitch
+        planes[U, i], planes[V, i], planes[CHANGE, i] = column[0, y], column[1, y], column[2, y]
 
 
 @_compiled
 def _dual(lo: int, hi: int, down: int, planes: np.ndarray, taut: float) -> None:
-    """New dual variables from the field's forward differences (eq. 14-16); `down` is 0 in the last row."""
-    u, right_u, below_u = planes[U, lo:hi], planes[U, lo + 1 : hi + 1], planes[U, lo + down : hi + down]
-    v, right_v, below_v = planes[V, lo:hi], planes[V, lo + 1 : hi + 1], planes[V, lo + down : hi + down]
-    p11, p12, p21, p22 = planes[P11, lo:hi], planes[P12, lo:hi], planes[P21, lo:hi], planes[P22, lo:hi]
-    inside = planes[INSIDE, lo:hi]
-    for i in range(hi - lo):
-        ux, uy = inside[i] * (right_u[i] - u[i]), below_u[i] - u[i]
-        vx, vy = inside[i] * (right_v[i] - v[i]), below_v[i] - v[i]
-        norm_u = ONE + taut * np.float32(np.sqrt(np.float64(ux) * np.float64(ux) + np.float64(uy) * np.float64(uy)))
-        norm_v = ONE + taut * np.float32(np.sqrt(np.float64(vx) * np.float64(vx) + np.float64(vy) * np.float64(vy)))
-        p11[i] = (p11[i] + taut * ux) / norm_u
-        p12[i] = (p12[i] + taut * uy) / norm_u
-        p21[i] = (p21[i] + taut * vx) / norm_v
-        p22[i] = (p22[i] + taut * vy) / norm_v
+    """New dual variables at lo..hi from the field's forward differences (eq. 14-16); `down` is 0 in the last row."""
+    for place in range(lo, hi):
+        i = np.uintp(place)
+        right, below = i + NEXT, i + down
+        inside, u, v = planes[INSIDE, i], planes[U, i], planes[V, i]
+        ux, uy = inside * (planes[U, right] - u), planes[U, below] - u
+        vx, vy = inside * (planes[V, right] - v), planes[V, below] - v
+        norm_u = ONE + taut * _hypot(ux, uy)
+        norm_v = ONE + taut * _hypot(vx, vy)
+        planes[P11, i] = (planes[P11, i] + taut * ux) / norm_u
+        planes[P12, i] = (planes[P12, i] + taut * uy) / norm_u
+        planes[P21, i] = (planes[P21, i] + taut * vx) / norm_v
+        planes[P22, i] = (planes[P22, i] + taut * vy) / norm_v
+
+
+@_compiled
+def _hypot(x: float, y: float) -> float:
+    """Rounded once, as C's hypotf is."""
+    x, y = np.float64(x), np.float64(y)
+    return np.float32(np.sqrt(x * x + y * y))
 
 
 @partial(_compiled, fastmath={"reassoc", "nsz"})
 def _sum(values: np.ndarray) -> float:
+    """The sum in whatever order is fastest; by index, since numba does not vectorise `for value in values`."""
     total = ZERO
-    for value in values:
-        total += value
+    for i in range(values.shape[0]):
+        total += values[i]
     return total
 
 
