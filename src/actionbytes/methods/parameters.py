@@ -47,7 +47,7 @@ class ActionBytes(Wtalc):
     kmeans_iterations: int = Field(50, ge=1, description="most Lloyd iterations; ends earlier when settled [R] 5.3")
     transfer_centre: bool = Field(
         True,
-        description="subtract a snippet's mean over pseudo-classes before the transfer layer; L_mil is blind to it",
+        description="subtract each snippet's mean before the transfer layer (L_mil is blind to it)",
     )
     transfer_backprop: bool = Field(False, description="let true labels shape L through the transfer layer [R] 5.3")
     transfer_weight: float = Field(1.0, ge=0, description="weight of the transfer layer's loss [R] 5.1")

@@ -55,7 +55,8 @@ def train(
     kind = method_class(method)
     if kind.init and init is None:
         init = out / "init"
-        train(kind.init, kind.init_parameters(parameters), training, features, labels, classes, seed, init, progress)
+        base = kind.init_parameters(parameters)
+        train(kind.init, base, training, features, labels, classes, seed, init, progress, checkpoint_s=checkpoint_s)
     run = runs.Run(
         method=method,
         parameters=parameters.model_dump(mode="json"),
@@ -113,7 +114,7 @@ def _fit(
         if number + 1 < method.stages:
             runs.write_tensors(out / f"stage{number + 1}.safetensors", method.state_dict())
     _write_csv(out / runs.LOG, state["log"])
-    if method.stages > 1:
+    if stage.facts:
         _write_csv(out / runs.STAGES, state["facts"])
     runs.write_tensors(out / runs.MODEL, method.state_dict())
     (out / runs.CHECKPOINT).unlink(missing_ok=True)
