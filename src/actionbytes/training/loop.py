@@ -106,7 +106,8 @@ def _fit(
             rng = _rng(run.seed, PREPARE, number)
             stage = method.prepare(features.rows, features.offsets, labels, number, memory, rng)
             optimizer = _optimizer(method, run.training)
-            state |= {"stage": number, "step": 0, "facts": [*state["facts"], {"stage": number + 1, **stage.facts}]}
+            facts = [{"stage": number + 1, **stage.facts}] if stage.facts else []
+            state |= {"stage": number, "step": 0, "facts": state["facts"] + facts}
             if method.stages > 1:  # mining may take longer than the steps after it
                 runs.write_checkpoint(out, method, optimizer, {"targets": stage.targets, **stage.memory}, state)
         _steps(run, method, optimizer, features, labels, stage, state, out, progress, checkpoint_s)
@@ -114,7 +115,7 @@ def _fit(
         if number + 1 < method.stages:
             runs.write_tensors(out / f"stage{number + 1}.safetensors", method.state_dict())
     _write_csv(out / runs.LOG, state["log"])
-    if stage.facts:
+    if state["facts"]:
         _write_csv(out / runs.STAGES, state["facts"])
     runs.write_tensors(out / runs.MODEL, method.state_dict())
     (out / runs.CHECKPOINT).unlink(missing_ok=True)
