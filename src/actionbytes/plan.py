@@ -72,6 +72,10 @@ class Plan:
                     raise UserError(f"papers/{paper.paper}.yaml: experiments.{name}: a second experiment of that name")
                 where = f"papers/{paper.paper}.yaml: experiments.{name}"
                 self.experiments[name] = validated(Experiment, values, where)
+        for method, sizes in self.suite.methods.items():  # early, with the file's own keys
+            where = f"params.yaml: {config.suite}.methods.{method}"
+            validated(method_parameters(method), sizes.parameters, f"{where}.parameters")
+            validated(Training, sizes.training, f"{where}.training")
 
     @classmethod
     def read(cls, root: Path = Path()) -> "Plan":
@@ -253,13 +257,16 @@ class Plan:
     # tables
 
     def tables(self) -> dict[str, Paper]:
-        """Table name -> paper, for every table with at least one row that is run here on datasets of this suite."""
-        return {
-            name: paper
-            for paper in self.papers.values()
-            for name, table in paper.tables.items()
-            if any(row.experiment for row in table.rows)
-        }
+        """Table name -> paper, for every table with at least one row that is run here."""
+        found = {}
+        for paper in self.papers.values():
+            for name, table in paper.tables.items():
+                rows = [row.experiment for row in table.rows if row.experiment]
+                for experiment in rows:
+                    self.experiment(experiment)
+                if rows:
+                    found[name] = paper
+        return found
 
     def cells(self, table: str) -> list[tuple[int, str, str, int]]:
         """(row number, experiment, dataset, seed) of everything a table shows."""

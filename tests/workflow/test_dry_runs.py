@@ -1,0 +1,100 @@
+"""Every target can be planned, a changed parameter makes exactly what is behind it, a wrong one is one line."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+
+from actionbytes.plan import Plan
+
+
+def edited(project: Path, *path: str, value) -> None:
+    params = yaml.safe_load((project / "params.yaml").read_text())
+    here = params
+    for key in path[:-1]:
+        here = here.setdefault(key, {})
+    here[path[-1]] = value
+    (project / "params.yaml").write_text(yaml.safe_dump(params))
+
+
+def names(plan: Plan, table: str = "table1_what2when") -> dict[str, str]:
+    """The recipe names behind the first cell of a table."""
+    _, experiment, dataset, _ = plan.cells(table)[-1]
+    what = plan.localized(experiment, dataset)
+    clips = what.features.clips
+    return {
+        "frames": clips.frames_recipe.name,
+        "flow": clips.flow_recipe.name,
+        "features": what.features.recipe.name,
+        "run": what.run.recipe.name,
+        "detections": what.recipe.name,
+    }
+
+
+def test_every_target_is_planned(project, snakemake):
+    done = snakemake(project, "--dry-run", "--cores", "1", "all")
+    text = done.stdout + done.stderr
+    for rule in ("render_videos", "decode_videos", "compute_flow", "pretrain_backbone", "extract_features"):
+        assert rule in text
+    for rule in ("train_method", "localize_actions", "evaluate_detections", "render_table"):
+        assert rule in text
+    assert not (project / "data").exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "changed"),
+    [
+        (("mini", "decoding", "fps"), 10, {"frames", "flow", "features", "run", "detections"}),
+        (("mini", "flow", "warps"), 1, {"flow", "features", "run", "detections"}),
+        (("mini", "features", "dtype"), "float32", {"features", "run", "detections"}),
+        (("mini", "methods", "actionbytes", "parameters", "clusters"), 30, {"run"}),
+        (("mini", "localization", "nms"), 0.3, {"detections"}),
+        (("mini", "datasets", "thumos14", "shards"), 3, set()),
+    ],
+)
+def test_a_parameter_renames_what_is_behind_it(project, path, value, changed):
+    before = names(Plan.read(project))
+    edited(project, *path, value=value)
+    after = names(Plan.read(project))
+    assert {key for key in before if before[key] != after[key]} == changed
+
+
+@pytest.mark.parametrize(
+    ("path", "value", "words"),
+    [
+        (("suite",), "huge", ["suite", "'huge'", "mini", "full"]),
+        (("mini", "decoding", "fps"), -5, ["mini.decoding.fps", "-5", "greater than 0"]),
+        (("mini", "decodng"), {}, ["mini.decodng", "no such parameter", "decoding"]),
+        (("mini", "methods", "wtalc", "parameters"), {"latent": 3}, ["latent", "no such parameter", "latent_dim"]),
+        (("mini", "datasets", "multithumos", "videos_of"), "thumos", ["'thumos'"]),
+    ],
+)
+def test_a_wrong_parameter_is_one_line(project, snakemake, path, value, words):
+    edited(project, *path, value=value)
+    done = snakemake(project, "--dry-run", "--cores", "1", "all", check=False)
+    assert done.returncode == 2
+    lines = [line for line in done.stderr.splitlines() if line.startswith("error:")]
+    assert len(lines) == 1, done.stderr
+    assert "Traceback" not in done.stderr
+    assert all(word in lines[0] for word in words), lines[0]
+
+
+def test_a_new_row_needs_no_code(project, snakemake):
+    path = project / "papers" / "actionbytes.yaml"
+    paper = yaml.safe_load(path.read_text())
+    own = dict(paper["experiments"]["what2when_proposals"]) | {"localization": {"proposals": True, "nms": 0.3}}
+    paper["experiments"]["mine"] = own
+    paper["tables"]["my_table"] = dict(paper["tables"]["table1_what2when"]) | {
+        "number": "My table", "rows": [{"method": "Mine", "experiment": "mine"}],
+    }  # fmt: skip
+    path.write_text(yaml.safe_dump(paper))
+    done = snakemake(project, "--dry-run", "--cores", "1", "results/my_table.csv")
+    assert "render_table" in done.stdout + done.stderr
+
+
+def test_an_unknown_experiment_is_named(project, snakemake):
+    path = project / "papers" / "actionbytes.yaml"
+    path.write_text(path.read_text().replace("experiment: what2when_mined", "experiment: what2when_mind", 1))
+    done = snakemake(project, "--dry-run", "--cores", "1", "all", check=False)
+    assert done.returncode == 2
+    assert "what2when_mind" in done.stderr
