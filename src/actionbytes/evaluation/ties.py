@@ -18,9 +18,9 @@ def as_the_original_sorts(pairs: Pairs, first: Segments, second: Segments) -> np
     """(P,) order of `pairs`: by `first`, then from the largest tIoU, ties as the original evaluator has them."""
     order = ranked_within(pairs.first, pairs.tiou, -pairs.second)
     i, tiou = pairs.first[order], pairs.tiou[order]
-    tied = np.append((i[1:] == i[:-1]) & (tiou[1:] == tiou[:-1]), False)
+    tied = (i[1:] == i[:-1]) & (tiou[1:] == tiou[:-1])
     size = np.bincount(second.group)  # (G,) instances in each group
-    rows = np.unique(i[tied])
+    rows = np.unique(i[1:][tied])
     rows = rows[size[first.group[rows]] > SMALL + 1]
     by_group = np.argsort(second.group, kind="stable")
     ends = np.cumsum(size)
