@@ -179,3 +179,39 @@ def evaluate_files(
 def save_detections(path: Path, detections: Detections) -> None:
     """Write detections, times and scores to six digits."""
     write_detections(path, detections, digits=6)
+
+
+def pretrain_stream(
+    stream: str,
+    folders: Sequence[Path],
+    annotations: Path,
+    width: float,
+    pretraining: "Pretraining",
+    out: Path,
+    progress: Callable | None = None,
+) -> None:
+    """Train one stream of a narrow I3D on decoded clips (rgb) or their flow (flow), by class; write its weights.
+
+    folders: what `decode_shard` or `flow_shard` made of the shards of trimmed clips, each with one class.
+    """
+    from actionbytes.backbones.weights import save_i3d
+    from actionbytes.features.stages import STATUS
+    from actionbytes.training.pretrain import pretrain
+    from actionbytes.video.clips import Clip
+
+    truth, suffix = read_annotations(annotations), "frames" if stream == "rgb" else "flow"
+    found = {
+        status.video: folder / f"{status.video}.{suffix}"
+        for folder in folders
+        for status in read_status(folder / STATUS)
+        if status.status != "set aside" and truth[status.video].instances
+    }
+    names = sorted(found)
+    classes = classes_of({name: truth[name] for name in names})
+    labels = labels_of(names, truth, classes).argmax(1)
+    clips = [Clip(found[name]).read() for name in names]
+    state = out.with_name(out.name + ".state")
+    model, log = pretrain(stream, clips, labels, width=width, parameters=pretraining, state=state, progress=progress)
+    write_text(out.with_suffix(".csv"), pd_csv(log))
+    save_i3d(model, out, {"classes": classes, "stream": stream})
+    state.unlink(missing_ok=True)

@@ -61,8 +61,8 @@ rule pretrain_backbone:
 
 rule extract_features:
     input:
-        frames=lambda w: ancient(str(plan.find_features(w.dataset, w.recipe).frames_of(w.shard))),
-        flow=lambda w: ancient(str(plan.find_features(w.dataset, w.recipe).flow_of(w.shard))),
+        frames=lambda w: ancient(str(plan.find_features(w.dataset, w.recipe).clips.frames_of(w.shard))),
+        flow=lambda w: ancient(str(plan.find_features(w.dataset, w.recipe).clips.flow_of(w.shard))),
         weights=lambda w: [ancient(p) for p in as_text(plan.find_features(w.dataset, w.recipe).weights)],
     output:
         "data/{suite}/{dataset}/features/{recipe}/{shard}.h5",

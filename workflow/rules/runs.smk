@@ -16,7 +16,7 @@ rule train_method:
     threads: lambda w: plan.find_run(w.run).training.threads
     params:
         run=lambda w: plan.find_run(w.run),
-        annotations=lambda w: str(plan.home(plan.find_run(w.run).source.dataset) / "annotations.json"),
+        annotations=lambda w: str(plan.home(plan.find_run(w.run).dataset) / "annotations.json"),
     message:
         "Training {wildcards.run}, seed {wildcards.seed}"
     script:

@@ -9,21 +9,20 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from itertools import islice
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-import torch
 from pydantic import Field
 
-from actionbytes.backbones.fast import Inference, fast_features
-from actionbytes.backbones.i3d import I3D, flow_input, rgb_input
-from actionbytes.backbones.weights import load_i3d
 from actionbytes.errors import UserError
 from actionbytes.features.store import VideoFeatures
 from actionbytes.parameters import Parameters
 from actionbytes.recipes import file_digest
 from actionbytes.video.decode import BrokenVideo, Decoding, VideoReader
 from actionbytes.video.flow import Flow, flow_pairs
+
+if TYPE_CHECKING:  # torch is imported when a network is loaded, not to read parameters
+    from actionbytes.backbones.i3d import I3D
 
 Compute = Callable[[np.ndarray], np.ndarray]
 
@@ -50,8 +49,10 @@ class WeightFile(Parameters):
             raise UserError(f"{file}: no such weight file")
         return cls(file=file, sha256=file_digest(file))
 
-    def load(self, stream: str) -> I3D:
+    def load(self, stream: str) -> "I3D":
         """The network, after a look at the file's digest."""
+        from actionbytes.backbones.weights import load_i3d
+
         if not self.file.is_file():
             raise UserError(f"{self.file}: the {stream} weights are gone; name them with --weights-{stream}")
         if file_digest(self.file) != self.sha256:
@@ -84,7 +85,10 @@ def video_features(
 
 
 def with_flow(frames: Iterable[np.ndarray], flow: Flow, threads: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray]]:
-    """Pair every frame with its flow while both stream by; holds only the frames that the flow is still busy with."""
+    """Pair every frame with its flow while both stream by; holds only the frames that the flow is still busy with.
+
+    Flow is rounded to float16, as between the workflow's stages, so that both ways give the same features.
+    """
     waiting: deque[np.ndarray] = deque()
 
     def tapped() -> Iterator[np.ndarray]:
@@ -93,7 +97,7 @@ def with_flow(frames: Iterable[np.ndarray], flow: Flow, threads: int = 1) -> Ite
             yield frame
 
     for field in flow_pairs(tapped(), flow, threads):
-        yield waiting.popleft(), field
+        yield waiting.popleft(), field.astype(np.float16)
 
 
 class MadeWith(Parameters):
@@ -107,11 +111,12 @@ class MadeWith(Parameters):
 
     def streams(self, device: str = "cpu") -> tuple[Compute, Compute]:
         """The two streams as functions from chunks (n, 16, S, S, c) to features (n, D)."""
-        settings = Inference(precision=self.extraction.precision)
+        from actionbytes.backbones.i3d import flow_input, rgb_input
+
         bound = self.flow.bound
         return (
-            _compute(self.rgb.load("rgb"), rgb_input, settings, device),
-            _compute(self.flow_weights.load("flow"), lambda x: flow_input(x, bound), settings, device),
+            _compute(self.rgb.load("rgb"), rgb_input, self.extraction, device),
+            _compute(self.flow_weights.load("flow"), lambda x: flow_input(x, bound), self.extraction, device),
         )
 
 
@@ -132,8 +137,12 @@ def file_features(
     return features, reader
 
 
-def _compute(model: I3D, prepare: Callable, settings: Inference, device: str) -> Compute:
-    features = fast_features(model.to(device), settings)
+def _compute(model: "I3D", prepare: Callable, extraction: Extraction, device: str) -> Compute:
+    import torch
+
+    from actionbytes.backbones.fast import Inference, fast_features
+
+    features = fast_features(model.to(device), Inference(precision=extraction.precision))
 
     def compute(x: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

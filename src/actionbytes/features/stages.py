@@ -9,11 +9,13 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
+import numpy as np
+
 from actionbytes.data.manifests import Entry, Status, read_status, write_rows
 from actionbytes.features.extract import MadeWith, TooShort, video_features
 from actionbytes.features.store import iterate_shards, write_shard
 from actionbytes.recipes import Recipe, plain
-from actionbytes.video.clips import read_flow, read_frames, write_flow, write_frames
+from actionbytes.video.clips import Clip, write_clip
 from actionbytes.video.decode import BrokenVideo, Decoding, VideoReader
 from actionbytes.video.flow import Flow, flow_pairs
 
@@ -31,7 +33,7 @@ def decode_shard(
 
     def one(entry: Entry, path: Path) -> Status:
         reader = VideoReader(folder / entry.file, decoding)
-        write_frames(path, reader)
+        write_clip(path, reader)
         if reader.frames < 16:
             path.unlink()
             raise BrokenVideo(f"has {reader.frames} frames at {decoding.fps:g} fps; one snippet needs 16")
@@ -44,7 +46,8 @@ def flow_shard(frames: Path, out: Path, flow: Flow, threads: int = 1, progress: 
     """TV-L1 flow of every decoded video: `out/<video>.flow`; `frames` is what `decode_shard` made."""
 
     def one(entry: Status, path: Path) -> Status:
-        write_flow(path, flow_pairs(iter(read_frames(frames / f"{entry.video}.frames")), flow, threads), flow)
+        fields = flow_pairs(Clip(frames / f"{entry.video}.frames"), flow, threads)
+        write_clip(path, (field.astype(np.float16) for field in fields))
         return entry
 
     _each(read_status(frames / STATUS), out, ".flow", one, progress)
@@ -58,9 +61,7 @@ def extract_shard(
     fps, extraction = made_with.decoding.fps, made_with.extraction
 
     def one(entry: Status, path: Path) -> Status:
-        pairs = zip(
-            read_frames(frames / f"{entry.video}.frames"), read_flow(flows / f"{entry.video}.flow"), strict=True
-        )
+        pairs = zip(Clip(frames / f"{entry.video}.frames"), Clip(flows / f"{entry.video}.flow"), strict=True)
         try:
             features = video_features(pairs, *streams, fps, extraction)
         except TooShort as error:
