@@ -182,5 +182,5 @@ def _by_length(ordered: Detections, truth: Truth, scores: Scores, edges: Sequenc
 
 
 def _nth(label: np.ndarray) -> np.ndarray:
-    """The how-manieth of its class each is, from 1; `label` (H,) is sorted."""
+    """(H,) place of each among those of its class, from 1; `label` (H,) is sorted."""
     return np.arange(1, len(label) + 1) - np.searchsorted(label, label)
