@@ -65,14 +65,13 @@ def draw_false_positives(d: Diagnosis) -> Figure:
     left.set_xlabel("detections by score, in groups of G = number of instances of the class (count above)")
     figure.legend(*left.get_legend_handles_labels(), loc="outside upper center", ncols=6, fontsize=9, frameon=False)
     kinds, gains = KINDS[1:], 100 * d.cost[1:]
-    right.barh(range(len(kinds)), gains, color=[COLOURS[kind] for kind in kinds])
+    bars = right.barh(range(len(kinds)), gains, color=[COLOURS[kind] for kind in kinds])
+    right.bar_label(bars, fmt="%.1f", padding=4, fontsize=9)
     right.set(
         yticks=range(len(kinds)), yticklabels=kinds, xlabel=f"mAP gained without them at tIoU {d.tiou:g} (points)"
     )
     right.invert_yaxis()
     right.margins(x=0.15)
-    for place, gain in enumerate(gains):
-        right.text(gain, place, f" {gain:.1f}", va="center", fontsize=9)
     return _plain(figure)
 
 
@@ -100,9 +99,8 @@ def draw_per_class(d: Diagnosis) -> Figure:
     shown = best if len(best) <= MOST_CLASSES else np.append(best[: MOST_CLASSES // 2], best[-MOST_CLASSES // 2 :])
     names = [d.truth.labels[c] for c in shown]
     figure, axis = plt.subplots(figsize=(7, 1.3 + 0.24 * len(names)), layout="constrained")
-    axis.barh(range(len(names)), 100 * d.ap[shown], color=INK)
-    for place, value in enumerate(100 * d.ap[shown]):
-        axis.text(value, place, f" {value:.1f}", va="center", fontsize=8, bbox={"color": "white", "pad": 0.5})
+    bars = axis.barh(range(len(names)), 100 * d.ap[shown], color=INK)
+    axis.bar_label(bars, fmt="%.1f", padding=4, fontsize=8, bbox={"color": "white", "pad": 0.5})
     axis.axvline(100 * d.ap.mean(), color="black", linestyle="--", linewidth=1, zorder=0)
     title = f"mAP {100 * d.ap.mean():.1f} % (dashed), {len(best)} classes"
     axis.set_title(title + (f", the best and the last {MOST_CLASSES // 2} shown" if len(shown) < len(best) else ""))
