@@ -1,5 +1,7 @@
 """What all tests share."""
 
+import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,3 +22,22 @@ def real() -> Path:
     if not folder.is_dir():
         pytest.skip(f"real test data is absent: {folder}")
     return folder
+
+
+@pytest.fixture
+def cli(monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture) -> Callable[..., tuple[int, str, str]]:
+    """Run `actionbytes ARGUMENTS` in this process: exit status, stdout, stderr."""
+    from actionbytes.cli import main
+
+    def run(*arguments: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["actionbytes", *map(str, arguments)])
+        capfd.readouterr()
+        try:
+            main()
+            status = 0
+        except SystemExit as stop:
+            status = stop.code or 0
+        out, err = capfd.readouterr()
+        return status, out, err
+
+    return run
