@@ -19,7 +19,7 @@ from actionbytes.features.store import VideoFeatures
 from actionbytes.parameters import Parameters
 from actionbytes.recipes import file_digest
 from actionbytes.video.decode import BrokenVideo, Decoding, VideoReader
-from actionbytes.video.flow import Flow, flow_pairs
+from actionbytes.video.flow import Flow, flow_pairs, restored, stored
 
 if TYPE_CHECKING:  # torch is imported when a network is loaded, not to read parameters
     from actionbytes.backbones.i3d import I3D
@@ -87,7 +87,7 @@ def video_features(
 def with_flow(frames: Iterable[np.ndarray], flow: Flow, threads: int = 1) -> Iterator[tuple[np.ndarray, np.ndarray]]:
     """Pair every frame with its flow while both stream by; holds only the frames that the flow is still busy with.
 
-    Flow is rounded to float16, as between the workflow's stages, so that both ways give the same features.
+    Flow is rounded as between the workflow's stages, so that both ways give the same features.
     """
     waiting: deque[np.ndarray] = deque()
 
@@ -97,7 +97,7 @@ def with_flow(frames: Iterable[np.ndarray], flow: Flow, threads: int = 1) -> Ite
             yield frame
 
     for field in flow_pairs(tapped(), flow, threads):
-        yield waiting.popleft(), field.astype(np.float16)
+        yield waiting.popleft(), restored(stored(field, flow), flow)
 
 
 class MadeWith(Parameters):

@@ -9,15 +9,13 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-import numpy as np
-
 from actionbytes.data.manifests import Entry, Status, read_status, write_rows
 from actionbytes.features.extract import MadeWith, TooShort, video_features
 from actionbytes.features.store import iterate_shards, write_shard
 from actionbytes.recipes import Recipe, plain
 from actionbytes.video.clips import Clip, write_clip
 from actionbytes.video.decode import BrokenVideo, Decoding, VideoReader
-from actionbytes.video.flow import Flow, flow_pairs
+from actionbytes.video.flow import Flow, flow_pairs, restored, stored
 
 Progress = Callable[[Iterable], Iterable]  # tqdm or nothing
 STATUS = "status.csv"
@@ -47,7 +45,7 @@ def flow_shard(frames: Path, out: Path, flow: Flow, threads: int = 1, progress: 
 
     def one(entry: Status, path: Path) -> Status:
         fields = flow_pairs(Clip(frames / f"{entry.video}.frames"), flow, threads)
-        write_clip(path, (field.astype(np.float16) for field in fields))
+        write_clip(path, (stored(field, flow) for field in fields))
         return entry
 
     _each(read_status(frames / STATUS), out, ".flow", one, progress)
@@ -61,7 +59,8 @@ def extract_shard(
     fps, extraction = made_with.decoding.fps, made_with.extraction
 
     def one(entry: Status, path: Path) -> Status:
-        pairs = zip(Clip(frames / f"{entry.video}.frames"), Clip(flows / f"{entry.video}.flow"), strict=True)
+        fields = (restored(values, made_with.flow) for values in Clip(flows / f"{entry.video}.flow"))
+        pairs = zip(Clip(frames / f"{entry.video}.frames"), fields, strict=True)
         try:
             features = video_features(pairs, *streams, fps, extraction)
         except TooShort as error:
