@@ -172,14 +172,14 @@ def initialize(model: nn.Module, generator: torch.Generator) -> None:
 def rgb_input(frames: np.ndarray) -> Tensor:
     """RGB frames uint8 (N, T, H, W, 3) -> float32 (N, 3, T, H, W) in [-1, 1]: 2x/255 - 1, nothing else."""
     _check_frames(frames, 3)
-    x = torch.from_numpy(np.ascontiguousarray(frames)).permute(0, 4, 1, 2, 3)
+    x = torch.from_numpy(np.array(frames, order="C")).permute(0, 4, 1, 2, 3)  # a copy: read-only arrays come in too
     return x.to(torch.float32, memory_format=torch.contiguous_format).mul_(2 / 255).sub_(1)
 
 
 def flow_input(flow: np.ndarray, bound: float = 20.0) -> Tensor:
     """Flow in pixels (N, T, H, W, 2) -> float32 (N, 2, T, H, W) in [-1, 1]: clipped to +-bound, divided by it."""
     _check_frames(flow, 2)
-    x = torch.from_numpy(np.ascontiguousarray(flow)).permute(0, 4, 1, 2, 3)
+    x = torch.from_numpy(np.array(flow, order="C")).permute(0, 4, 1, 2, 3)
     return x.to(torch.float32, memory_format=torch.contiguous_format).clamp(-bound, bound).div_(bound)
 
 
