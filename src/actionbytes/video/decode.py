@@ -1,29 +1,32 @@
 """Video files to normalised frames: constant rate by presentation time, short side, centre crop, RGB."""
 
+import struct
 from collections.abc import Iterator
 from fractions import Fraction
 from math import ceil
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
+from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
 from pydantic import Field, model_validator
 
 from actionbytes.errors import UserError
 from actionbytes.parameters import Parameters
+from actionbytes.video.pictures import BrokenVideo, Pictures
 
-WITHOUT_PRESENTATION_TIMES = {"avi"}  # their "pts" is decoding order; pictures leave the decoder in display order
-MAX_GAP_S = 60  # a picture that stands longer than this is a broken time stamp, not a slide
-MAX_STEP_BACK_S = 1  # less is a late picture, more is a clock that was set back
+VERSION = 1  # raised when the numbers that come out change
+LONGEST_SIDE = 32  # times the shorter one; beyond, a header lies
 
 
 class Decoding(Parameters):
-    """How pictures become frames (methods.md 1.2)."""
+    """How pictures become frames."""
 
     fps: float = Field(
-        25.0, gt=0, le=1000, description="frames a second, by presentation time; STPN 10 [R] methods.md 1.2"
+        25.0, gt=0, le=1000, description="frames a second by presentation time; STPN: 10 [R] methods.md 1.2"
     )
     short_side: int = Field(256, ge=1, le=8192, description="pixels of the shorter side, bilinear [R] methods.md 1.2")
     crop: int = Field(224, ge=1, le=8192, description="side of the centre crop in pixels [R] methods.md 1.2")
@@ -34,143 +37,94 @@ class Decoding(Parameters):
             raise ValueError(f"crop {self.crop} does not fit into short_side {self.short_side}")
         return self
 
-
-class BrokenVideo(UserError):
-    """A file without frames to be had: missing, empty, not a video, no picture stream, only one picture."""
+    @property
+    def version(self) -> str:
+        """What besides the parameters decides the frames, for recipes."""
+        return f"frames {VERSION}"
 
 
 class VideoReader:
     """Frames of one video at a constant rate, streaming; after the last frame, what there is to know about the file.
 
-    Frame k is the picture shown k / fps seconds after the first presentation time, or after `interval[0]` seconds
-    from there; there is one for every such instant before the end of the last picture, or before `interval[1]`.
-    Times may be off by half a tick of the file's clock (at most 0.5 ms), so that clocks in whole milliseconds do not
-    double and drop frames.  Pictures are turned as their rotation flag says; sample aspect ratios are ignored, as the
-    field does.  A picture that is shown at several instants is yielded several times as the same array.
+    Frame k is the picture shown k / fps seconds after the first picture, or after `interval[0]` seconds from there.
+    There is one for every such instant before the end of the last picture, or before `interval[1]`: as many as
+    duration * fps, rounded up.  Instants may be off by half a tick of a clock in milliseconds or less, so that rounded
+    time stamps do not double and drop frames.  Pictures are turned and mirrored as the file says;
+    sample aspect ratios are ignored, as the field does.
 
-    Iterating yields (crop, crop, 3) uint8 RGB and raises BrokenVideo where there is nothing to yield.  Attributes,
-    complete after the last frame: `status` "ok" or "damaged" with `reason` (one line), `frames` yielded, `pictures`
-    decoded, `duration` in seconds from the first picture to the end of the last, `fps` and `size` (width, height) of
-    the source.
+    Iterating yields (crop, crop, 3) uint8 RGB and raises BrokenVideo where there is nothing to yield; a picture that
+    is shown at several instants is yielded several times as the same array.  Complete after the last frame:
+
+    - `status`: "ok" or "damaged", then with `reason` (one line);
+    - `frames` yielded, `pictures` decoded, `duration` of the file in seconds (as far as it was read);
+    - `fps` and `size` (width, height) of the file.
     """
 
     def __init__(self, path: Path | str, decoding: Decoding, interval: tuple[float, float] | None = None) -> None:
+        if interval is not None and not 0 <= interval[0] < interval[1]:
+            raise UserError(f"{path}: {interval[0]} to {interval[1]} s is no interval; give 0 <= start < end")
         self.path = Path(path)
         self.decoding = decoding
         self.interval = interval
-        if interval is not None and not 0 <= interval[0] < interval[1]:
-            raise UserError(
-                f"{path}: interval {interval[0]}-{interval[1]} s must start at 0 or later and before its end"
-            )
-        self._reset()
+        self._source = Pictures(self.path)
+        self.frames = 0
 
-    def _reset(self) -> None:
-        self.status, self.reason = "ok", ""
-        self.frames = self.pictures = 0
-        self.duration = self.fps = 0.0
-        self.size = (0, 0)
-        self._damage: dict[str, int] = {}
+    @property
+    def status(self) -> str:
+        return "damaged" if self._source.damage else "ok"
+
+    @property
+    def reason(self) -> str:
+        return "; ".join(what if n == 1 else f"{what} ({n} times)" for what, n in self._source.damage.items())
+
+    @property
+    def pictures(self) -> int:
+        return self._source.count
+
+    @property
+    def duration(self) -> float:
+        return float(self._source.end)
+
+    @property
+    def fps(self) -> float:
+        return self._source.fps
+
+    @property
+    def size(self) -> tuple[int, int]:
+        return self._source.size
 
     def __iter__(self) -> Iterator[np.ndarray]:
-        self._reset()
-        with _opened(self.path) as container:
-            stream = _best_stream(container, self.path)
-            yield from self._sampled(container, stream)
-        self.reason = "; ".join(f"{what} ({count})" for what, count in self._damage.items())
-        self.status = "damaged" if self._damage else "ok"
-
-    def _sampled(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[np.ndarray]:
-        """Show every picture at the instants that fall to it."""
-        tick = Fraction(stream.time_base)
-        tolerance = min(tick / 2, Fraction(1, 2000))
+        self._source = Pictures(self.path)
+        self.frames = 0
         rate = _exact(self.decoding.fps)
-        start, end = (_exact(second) for second in self.interval) if self.interval else (Fraction(0), None)
-
-        def instants_before(second: Fraction) -> int:
-            return max(0, ceil((second - tolerance - start) * rate))
-
-        limit = instants_before(end) if end is not None else None
-        normalise = Normaliser(self.decoding)
+        start, end = (_exact(second) for second in self.interval or (0, 1e9))
+        normalise = Normaliser(self.decoding, self.path)
         shown: VideoFrame | None = None
-        for stamp, picture in self._pictures(container, stream):
+        for time, picture in self._source:
+            # Until now the picture before was shown.
             if shown is not None:
-                yield from self._emit(normalise, shown, instants_before(stamp * tick), limit)
-                if limit is not None and self.frames >= limit:
+                yield from self._repeat(normalise, shown, min(time, end) - start, rate)
+                if time >= end:
                     return
-            shown, self.duration = picture, float(stamp * tick)
-            last = stamp
-        if shown is None:
-            raise BrokenVideo(f"{self.path}: no picture decodes; {self._first_damage()}")
-        if self.pictures < 2:
+            shown = picture
+        if self.pictures == 1:
             raise BrokenVideo(f"{self.path}: holds one picture only; a video needs at least 2")
-        end_of_last = (last + _length(shown, stream)) * tick
-        self.duration = float(end_of_last)
-        yield from self._emit(normalise, shown, instants_before(end_of_last), limit)
-        if not self.frames and self.interval:
-            raise BrokenVideo(
-                f"{self.path}: the interval starts at {self.interval[0]} s, the video ends at {self.duration:.2f} s"
-            )
+        yield from self._repeat(normalise, shown, min(self._source.end, end) - start, rate)
+        if not self.frames:
+            raise BrokenVideo(f"{self.path}: ends at {self.duration:.2f} s, before the interval from {float(start)} s")
 
-    def _emit(
-        self, normalise: "Normaliser", picture: VideoFrame, until: int, limit: int | None
+    def _repeat(
+        self, normalise: "Normaliser", picture: VideoFrame, until: Fraction, rate: Fraction
     ) -> Iterator[np.ndarray]:
-        until = until if limit is None else min(until, limit)
-        if self.frames < until:
+        """Yield `picture` for every instant before `until` that has no frame yet."""
+        tick = self._source.tick
+        rounding = tick / 2 if tick <= Fraction(1, 1000) else 0  # a slower clock ticks once per picture, exactly
+        missing = ceil((until - rounding) * rate) - self.frames
+        if missing > 0:
             frame = normalise(picture)
-            while self.frames < until:
+            for _ in range(missing):
                 self.frames += 1
                 yield frame
-
-    def _pictures(
-        self, container: av.container.InputContainer, stream: av.VideoStream
-    ) -> Iterator[tuple[int, VideoFrame]]:
-        """Decoded pictures with their time in ticks since the first one, strictly increasing."""
-        use_dts = container.format.name in WITHOUT_PRESENTATION_TIMES
-        second = 1 / stream.time_base
-        origin, last, expected = None, -1, 0
-        for picture in self._decoded(container, stream):
-            raw = picture.dts if use_dts else picture.pts
-            if origin is None:
-                origin = raw or 0
-                self.fps = float(stream.average_rate or 0)
-            stamp = expected if raw is None else raw - origin
-            if last >= 0 and not -MAX_STEP_BACK_S * second <= stamp - last <= MAX_GAP_S * second:
-                self._note("time stamps jump")
-                origin += stamp - expected
-                stamp = expected
-            if stamp <= last:
-                continue
-            self.size = (picture.width, picture.height)
-            self.pictures += 1
-            last, expected = stamp, stamp + _length(picture, stream)
-            yield stamp, picture
-
-    def _decoded(self, container: av.container.InputContainer, stream: av.VideoStream) -> Iterator[VideoFrame]:
-        """Whatever decodes; what does not is noted."""
-        packets = container.demux(stream)
-        while True:
-            try:
-                packet = next(packets, None)
-            except av.error.FFmpegError as error:
-                self._note(f"reading stops: {error.strerror}")
-                return
-            if packet is None:
-                return
-            try:
-                pictures = packet.decode()
-            except av.error.FFmpegError as error:
-                self._note(f"undecodable packets: {error.strerror}")
-                continue
-            for picture in pictures:
-                if picture.is_corrupt:
-                    self._note("damaged pictures")
-                yield picture
-
-    def _note(self, what: str) -> None:
-        self._damage[what] = self._damage.get(what, 0) + 1
-
-    def _first_damage(self) -> str:
-        return next(iter(self._damage), "the picture stream is empty")
 
 
 def frames_of(
@@ -181,57 +135,50 @@ def frames_of(
 
 
 class Normaliser:
-    """Pictures of any size and pixel format to (crop, crop, 3) uint8 RGB, with one scaler for all of them."""
+    """Pictures of any size and pixel format to (crop, crop, 3) uint8 RGB, with one scaler for all of them.
 
-    def __init__(self, decoding: Decoding) -> None:
-        self.short_side, self.crop = decoding.short_side, decoding.crop
+    Planar RGB, since FFmpeg's way to packed RGB is three times slower where it scales, and darker by 1 to 2 levels.
+    """
+
+    FLAGS = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
+
+    def __init__(self, decoding: Decoding, path: Path) -> None:
+        self.short_side, self.crop, self.path = decoding.short_side, decoding.crop, path
         self.scaler = VideoReformatter()
 
     def __call__(self, picture: VideoFrame) -> np.ndarray:
-        scale = self.short_side / min(picture.width, picture.height)
-        width, height = (
-            max(self.short_side, round(picture.width * scale)),
-            max(self.short_side, round(picture.height * scale)),
-        )
-        scaled = self.scaler.reformat(picture, width, height, "rgb24", interpolation=Interpolation.BILINEAR, threads=1)
-        plane = scaled.planes[0]
-        pixels = (
-            np.frombuffer(plane, np.uint8).reshape(height, plane.line_size)[:, : width * 3].reshape(height, width, 3)
-        )
-        pixels = np.rot90(pixels, round(picture.rotation / 90))  # (H, W, 3)
-        top, left = (pixels.shape[0] - self.crop) // 2, (pixels.shape[1] - self.crop) // 2
-        return np.ascontiguousarray(pixels[top : top + self.crop, left : left + self.crop])
+        shorter, longer = sorted((picture.width, picture.height))
+        if longer > LONGEST_SIDE * shorter:
+            raise BrokenVideo(f"{self.path}: pictures of {picture.width} x {picture.height} pixels cannot be meant")
+        width, height = (round(side * self.short_side / shorter) for side in (picture.width, picture.height))
+        try:
+            scaled = self.scaler.reformat(picture, width, height, "gbrp", interpolation=self.FLAGS, threads=1)
+        except av.error.FFmpegError as error:
+            reason = f"{picture.format.name} pictures cannot be converted ({error.strerror})"
+            raise BrokenVideo(f"{self.path}: {reason}") from None
+        channels = []
+        for plane in (scaled.planes[k] for k in (2, 0, 1)):
+            pixels = np.frombuffer(plane, np.uint8).reshape(height, -1)[:, :width]
+            channels.append(_central(_turned(pixels, picture), self.crop))
+        return cv2.merge(channels)  # (crop, crop, 3)
 
 
-def _opened(path: Path) -> av.container.InputContainer:
-    if not path.is_file():
-        raise BrokenVideo(f"{path}: no such file")
-    if path.stat().st_size == 0:
-        raise BrokenVideo(f"{path}: the file is empty (0 bytes)")
-    try:
-        return av.open(f"file:{path}", metadata_errors="ignore")
-    except (av.error.FFmpegError, OSError) as error:
-        raise BrokenVideo(f"{path}: not a readable video file ({error.strerror})") from None
+def _turned(pixels: np.ndarray, picture: VideoFrame) -> np.ndarray:
+    """Turn and mirror by quarters as the display matrix says; it takes (x, y) to (ax + cy, bx + dy)."""
+    matrix = picture.side_data.get(Type.DISPLAYMATRIX)
+    if matrix is None:
+        return pixels
+    a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))
+    if abs(b) > abs(a):
+        pixels, a, d = pixels.T, c, b
+    return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
 
 
-def _best_stream(container: av.container.InputContainer, path: Path) -> av.VideoStream:
-    """The stream that FFmpeg calls best: the default one, of these the one with the largest pictures."""
-    stream = container.streams.best("video")
-    if stream is None:
-        raise BrokenVideo(f"{path}: has no picture stream")
-    if stream.codec_context is None:
-        raise BrokenVideo(f"{path}: no decoder for its pictures")
-    stream.codec_context.thread_count = 1
-    return stream
-
-
-def _length(picture: VideoFrame, stream: av.VideoStream) -> int:
-    """Ticks for which a picture is shown, where no later one says it."""
-    if picture.duration:
-        return picture.duration
-    rate = stream.average_rate or stream.guessed_rate or 25
-    return max(1, round(1 / (rate * stream.time_base)))
+def _central(pixels: np.ndarray, side: int) -> np.ndarray:
+    top, left = (pixels.shape[0] - side) // 2, (pixels.shape[1] - side) // 2
+    return pixels[top : top + side, left : left + side]
 
 
 def _exact(number: float) -> Fraction:
+    """1.1 as 11/10."""
     return Fraction(str(float(number)))

@@ -34,6 +34,10 @@ class Flow(Parameters):
     scale_step: float = Field(0.8, gt=0, lt=1, description="size of a level relative to the one below")
     median: Literal[1, 3, 5] = Field(5, description="side of the median filter in pixels; 1 is none")
     bound: float = Field(20.0, gt=0, description="pixels to which each component is clipped [R] methods.md 1.2")
+    storage: Literal["float16", "uint8"] = Field(
+        "float16",
+        description="what the network sees: float16, or 8 bit as published features; both fit [R] methods.md 1.2",
+    )
 
     @property
     def version(self) -> str:
@@ -66,6 +70,20 @@ def flow_pairs(frames: Iterable[np.ndarray], flow: Flow, threads: int = 1) -> It
             yield np.zeros((*frame.shape[:2], 2), np.float32) if field is None else field
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def stored(field: np.ndarray, flow: Flow) -> np.ndarray:
+    """Flow (..., 2) in pixels as it is stored: float16, or uint8 with q = round((v + bound) * 255 / (2 * bound))."""
+    if flow.storage == "float16":
+        return field.astype(np.float16)
+    return np.rint((field + np.float32(flow.bound)) * np.float32(255 / (2 * flow.bound))).astype(np.uint8)
+
+
+def restored(values: np.ndarray, flow: Flow) -> np.ndarray:
+    """Pixels (..., 2) float32 from what `stored` made; in 8 bit a zero becomes +0.078 of 20 pixels (methods.md 1.2)."""
+    if flow.storage == "float16":
+        return values.astype(np.float32)
+    return values.astype(np.float32) * np.float32(2 * flow.bound / 255) - np.float32(flow.bound)
 
 
 def _clipped(between: Callable[..., np.ndarray], first: Future, second: Future, bound: float) -> np.ndarray:
