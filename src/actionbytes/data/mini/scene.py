@@ -29,7 +29,8 @@ def scene_canvas(scene: str, width: int, height: int, rng: np.random.Generator) 
     y, x = np.mgrid[:tall, :wide]
     for pattern, rows in ((above, slice(0, horizon)), (below, slice(horizon, tall))):
         marks = _marks(pattern, x[rows] + shift, y[rows] - (rows.start or 0), unit, rng)
-        canvas[rows] += 34 * marks[..., None]
+        canvas[rows] += 14 * marks[..., None]
+    canvas = 150 + 0.6 * (0.45 * canvas + 0.55 * canvas.mean(-1, keepdims=True) - 130)  # faint: the figure stands out
     canvas += 10 * (1 - y / tall)[..., None]  # light from above
     return cv2.GaussianBlur(canvas, (3, 3), 0.6).clip(0, 255).astype(np.uint8)
 

@@ -195,10 +195,12 @@ def _on_frames(times: tuple[float, float], ticks: tuple[int, ...]) -> tuple[floa
 
 
 def _clip_spans(label: str, duration: float, rng: np.random.Generator) -> list[tuple[str, float, float]]:
-    """A trimmed clip: the action nearly fills it, or, in half of the short ones, runs past both ends."""
+    """A trimmed clip: the action nearly fills it, or runs past the ends of one that is too short for a walk."""
     slack = 0.12 * duration
-    if duration < WALK_SECONDS[0] and rng.random() < 0.5:
-        return [(label, -rng.uniform(0, 2), duration + rng.uniform(0, 2))]
+    if duration < WALK_SECONDS[0]:  # at natural speed, so that a chunk sees one sub-action rather than two
+        length = rng.uniform(WALK_SECONDS[0], 4.0)
+        start = -rng.uniform(0, length - duration)
+        return [(label, start, start + length)]
     return [(label, rng.uniform(0, slack), duration - rng.uniform(0, slack))]
 
 

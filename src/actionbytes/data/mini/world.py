@@ -168,9 +168,9 @@ class MiniWorld(Parameters):
     activitynet12_training_videos: Count = Field(24, description="untrimmed videos for weak supervision")
     activitynet12_validation_videos: Count = Field(24, description="untrimmed videos for testing")
     activitynet12_seconds: Seconds = Field((14.0, 32.0), description="shortest and longest of these videos")
-    prop_shown: Share = Field(0.8, description="share of instances in which the class's prop is in view")
-    outfit_kept: Share = Field(0.6, description="share of videos in the class's outfit; others wear any")
-    scene_kept: Share = Field(0.7, description="share of videos in the class's scene; others are anywhere")
+    prop_shown: Share = Field(0.6, description="share of instances in which the class's prop is in view")
+    outfit_kept: Share = Field(0.25, description="share of videos in the class's outfit; others wear any")
+    scene_kept: Share = Field(0.4, description="share of videos in the class's scene; others are anywhere")
     domain_gap: float = Field(
         1.0, ge=0, le=3, description="how untrimmed videos differ from clips: zoom, light, shake, grain"
     )
