@@ -46,6 +46,7 @@ class Backbones:
     clips: Clips
     subset: str
     width: float
+    seed: int
     pretraining: Pretraining
 
     def file(self, stream: str) -> Path:

@@ -26,6 +26,7 @@ class Backbone(Parameters):
     """I3D: narrow and pretrained here (mini), or at full width with published weights."""
 
     width: float = Field(1.0, gt=0, le=1, multiple_of=0.125, description="Scales every channel count; 1 is I3D.")
+    seed: int = Field(0, ge=0, description="of pretraining")
     rgb: Weights | None = Field(None, description="published RGB weights; none: pretrain on kinetics400")
     flow: Weights | None = Field(None, description="published flow weights; none: pretrain on kinetics400")
 

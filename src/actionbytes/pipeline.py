@@ -9,6 +9,7 @@ import numpy as np
 
 from actionbytes.data.annotations import Video, of_subset, read_annotations
 from actionbytes.data.detections import Detections, read_detections, write_detections
+from actionbytes.data.manifests import read_status, write_csv
 from actionbytes.data.words import ALIASES, cosine_similarity, embed_labels, read_word2vec, wanted_words
 from actionbytes.errors import UserError
 from actionbytes.features.store import PackedFeatures, load_features, read_made_with
@@ -19,6 +20,7 @@ from actionbytes.training.parameters import Training
 
 if TYPE_CHECKING:
     from actionbytes.methods.base import Method
+    from actionbytes.training.pretrain import Pretraining
 
 Shards = Path | list[Path]
 Found = tuple[str, float, float, float]  # label, start (s), end (s), score
@@ -187,8 +189,9 @@ def pretrain_stream(
     annotations: Path,
     width: float,
     pretraining: "Pretraining",
+    seed: int,
     out: Path,
-    progress: Callable | None = None,
+    progress: Callable[[Mapping], None] | None = None,
 ) -> None:
     """Train one stream of a narrow I3D on decoded clips (rgb) or their flow (flow), by class; write its weights.
 
@@ -211,7 +214,7 @@ def pretrain_stream(
     labels = labels_of(names, truth, classes).argmax(1)
     clips = [Clip(found[name]).read() for name in names]
     state = out.with_name(out.name + ".state")
-    model, log = pretrain(stream, clips, labels, width=width, parameters=pretraining, state=state, progress=progress)
-    write_text(out.with_suffix(".csv"), pd_csv(log))
-    save_i3d(model, out, {"classes": classes, "stream": stream})
+    model, log = pretrain(stream, clips, labels, width, pretraining, seed, state, progress)
+    write_csv(out.with_suffix(".log.csv"), log)
+    save_i3d(model, out, {"classes": classes, "stream": stream, "held_out": log[-1]["held_out"]})
     state.unlink(missing_ok=True)

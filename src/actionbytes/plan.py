@@ -141,16 +141,11 @@ class Plan:
             return None
         dataset, subset = PRETRAIN_ON
         clips = self.clips(dataset, decoding)
-        spec = {
-            "flow": clips.flow_recipe.full,
-            "subset": subset,
-            "width": backbone.width,
-            "how": self.suite.pretraining,
-        }
+        how = self.suite.pretraining.model_copy(update={"flow_bound": self.suite.flow.bound})
+        spec = {"flow": clips.flow_recipe.full, "subset": subset, "backbone": backbone, "how": how}
         recipe = Recipe("pretrain", f"i3d-w{backbone.width:g}", spec)
-        return Backbones(
-            self.data / "weights" / recipe.name, recipe, clips, subset, backbone.width, self.suite.pretraining
-        )
+        folder = self.data / "weights" / recipe.name
+        return Backbones(folder, recipe, clips, subset, backbone.width, backbone.seed, how)
 
     def features(self, dataset: str, changes: Mapping[str, Any] | None = None) -> FeatureSet:
         """Features of a dataset, with what an experiment changes about decoding."""

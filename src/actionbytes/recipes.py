@@ -51,7 +51,7 @@ def file_digest(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an artifact is made by: `stage` (a key of STAGES), a readable `slug` and the `spec` that decides its content."""
+    """What an artifact is made by: `stage` (a key of STAGES), a readable `slug`, the `spec` that decides its content."""
 
     stage: str
     slug: str

@@ -2,11 +2,19 @@
 
 from pathlib import Path
 
-from actionbytes.features.backbone import pretrain_stream
-
 from actionbytes.bridge import job
+from actionbytes.pipeline import pretrain_stream
 
 with job(snakemake):
-    weights, stream = snakemake.params.weights, snakemake.wildcards.stream
-    folders = [Path(path) for path in snakemake.input]
-    pretrain_stream(stream, folders, weights, Path(snakemake.output[0]))
+    what, out = snakemake.params.weights, Path(snakemake.output[0])
+    pretrain_stream(
+        snakemake.wildcards.stream,
+        [Path(path) for path in snakemake.input],
+        what.clips.home / "annotations.json",
+        what.width,
+        what.pretraining,
+        what.seed,
+        out,
+        print,
+    )
+    what.recipe.write(out.parent)

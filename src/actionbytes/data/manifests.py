@@ -3,7 +3,7 @@
 import csv
 import hashlib
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path, PurePosixPath
 
@@ -85,8 +85,14 @@ def read_csv(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
 
 def write_rows(path: Path, rows: Sequence, kind: type) -> None:
     """Write dataclass instances of `kind` as CSV, whole or not at all."""
+    write_csv(path, [asdict(row) for row in rows], [field.name for field in fields(kind)])
+
+
+def write_csv(path: Path, rows: Sequence[Mapping], columns: Sequence[str] | None = None) -> None:
+    """Write rows as CSV, whole or not at all; `columns` default to all keys in the order in which they come up."""
     text = io.StringIO()
-    writer = csv.DictWriter(text, [field.name for field in fields(kind)], lineterminator="\n")
+    names = columns if columns is not None else list(dict.fromkeys(key for row in rows for key in row))
+    writer = csv.DictWriter(text, names, lineterminator="\n")
     writer.writeheader()
-    writer.writerows(asdict(row) for row in rows)
+    writer.writerows(rows)
     write_text(path, text.getvalue())

@@ -33,6 +33,7 @@ class Extraction(Parameters):
     chunk: Literal[16] = Field(16, description="Frames per snippet; I3D's receptive step.")
     batch: int = Field(8, ge=1, description="Chunks per forward pass; fixed, so that results do not depend on memory.")
     precision: Literal["fp32", "bf16"] = Field("fp32", description="fp32 is the exact mode; bf16 the fast one.")
+    threads: int = Field(1, ge=1, description="of torch; features hold for their number of threads")
     dtype: Literal["float16", "float32"] = Field("float16", description="Type in which features are stored.")
 
 
@@ -142,10 +143,13 @@ def _compute(model: "I3D", prepare: Callable, extraction: Extraction, device: st
 
     from actionbytes.backbones.fast import Inference, fast_features
 
-    features = fast_features(model.to(device), Inference(precision=extraction.precision))
+    torch.set_num_threads(extraction.threads)
+    features = fast_features(model, Inference(precision=extraction.precision), device)
+    for note in features.notes:
+        print(note)
 
     def compute(x: np.ndarray) -> np.ndarray:
         with torch.inference_mode():
-            return features(prepare(x).to(device)).float().cpu().numpy()
+            return features(prepare(x)).numpy()
 
     return compute

@@ -1,8 +1,6 @@
 """The training loop: every draw comes from the seed and the step's number, so a run resumes to identical weights."""
 
-import csv
 import hashlib
-import io
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -13,12 +11,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from actionbytes.data.manifests import write_csv
 from actionbytes.errors import UserError
 from actionbytes.features.store import PackedFeatures
 from actionbytes.methods.base import Method, Stage, threads
 from actionbytes.methods.registry import method_class
 from actionbytes.parameters import Parameters
-from actionbytes.recipes import file_digest, write_text
+from actionbytes.recipes import file_digest
 from actionbytes.training import runs
 from actionbytes.training.batches import Batches
 from actionbytes.training.parameters import Training
@@ -114,9 +113,9 @@ def _fit(
         memory = stage.memory
         if number + 1 < method.stages:
             runs.write_tensors(out / f"stage{number + 1}.safetensors", method.state_dict())
-    _write_csv(out / runs.LOG, state["log"])
+    write_csv(out / runs.LOG, state["log"])
     if state["facts"]:
-        _write_csv(out / runs.STAGES, state["facts"])
+        write_csv(out / runs.STAGES, state["facts"])
     runs.write_tensors(out / runs.MODEL, method.state_dict())
     (out / runs.CHECKPOINT).unlink(missing_ok=True)
 
@@ -159,7 +158,7 @@ def _steps(
             progress(number * training.iterations + step + 1, method.stages * training.iterations, line)
         if time.monotonic() - saved > checkpoint_s:
             runs.write_checkpoint(out, method, optimizer, {"targets": stage.targets, **stage.memory}, state)
-            _write_csv(out / runs.LOG, state["log"])
+            write_csv(out / runs.LOG, state["log"])
             saved = time.monotonic()
 
 
@@ -225,13 +224,3 @@ def _init_digest(init: Path, kind: str) -> str:
     if not (init / runs.MODEL).exists():
         raise UserError(f"{init}: is not finished; run its `actionbytes train` again")
     return file_digest(init / runs.MODEL)[:16]
-
-
-def _write_csv(path: Path, lines: list[dict]) -> None:
-    """A table whose columns are the keys of all lines, in the order in which they come up."""
-    columns = list(dict.fromkeys(key for line in lines for key in line))
-    text = io.StringIO()
-    writer = csv.DictWriter(text, columns, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    write_text(path, text.getvalue())
