@@ -11,7 +11,8 @@ from av.video.frame import VideoFrame
 from actionbytes.errors import UserError
 
 WITHOUT_PRESENTATION_TIMES = {"avi"}  # their "pts" is decoding order; pictures leave the decoder in display order
-LONGEST_PICTURE = Fraction(60)  # seconds; one that stands longer is a broken time stamp, not a slide
+LONGEST_PICTURE = Fraction(10)  # seconds; one that stands longer is a broken time stamp, not a slide,
+LONGEST_HOLE = Fraction(60)  # unless pictures in between did not decode
 LARGEST_STEP_BACK = Fraction(1)  # seconds; less is a late picture, more is a clock that was set back
 
 
@@ -80,14 +81,15 @@ class Pictures:
         self, container: av.container.InputContainer, stream: av.VideoStream
     ) -> Iterator[tuple[Fraction, VideoFrame]]:
         origin: Fraction | None = None
-        last = Fraction(-1)
+        last, damage_then = Fraction(-1), 0
         for stamp, picture in self._decoded(container, stream):
             if origin is None:
                 origin = stamp or Fraction(0)
-                if self._lost is not None and 0 < origin - self._lost <= LONGEST_PICTURE:
+                if self._lost is not None and 0 < origin - self._lost <= LONGEST_HOLE:
                     origin = self._lost
             time = self.end if stamp is None else stamp - origin
-            if self.count and not -LARGEST_STEP_BACK <= time - last <= LONGEST_PICTURE:
+            longest = LONGEST_HOLE if sum(self.damage.values()) > damage_then else LONGEST_PICTURE
+            if self.count and not -LARGEST_STEP_BACK <= time - last <= longest:
                 self.note("time stamps jump")
                 origin += time - self.end
                 time = self.end
@@ -95,7 +97,7 @@ class Pictures:
                 continue
             self.size = (picture.width, picture.height)
             self.count += 1
-            last, self.end = time, time + _length(picture, stream)
+            last, self.end, damage_then = time, time + _length(picture, stream), sum(self.damage.values())
             yield time, picture
 
     def _decoded(
