@@ -7,25 +7,17 @@ with twice the channels. What a machine cannot do is left out, and said.
 
 import shutil
 from collections.abc import Callable
-from typing import Literal
 
 import torch
-from pydantic import Field
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from actionbytes.backbones.i3d import I3D, NETWORK, MaxPool, Mixed, Size, Unit, pad_same, same_padding
-from actionbytes.parameters import Parameters
+from actionbytes.backbones.inference import Inference
+
+__all__ = ["FastI3D", "Features", "Inference", "fast_features", "has_bf16"]
 
 COMPILE_FROM = 5000  # chunks of the full network: below, compiling (about a minute) costs more than it saves
-
-
-class Inference(Parameters):
-    """How features are computed; part of their recipe."""
-
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="fp32 is exact (methods.md 1.2); bf16 is close")
-    rewritten: bool = Field(True, description="the faster, equal network; false: layer by layer as published")
-    compile: Literal["auto", "off"] = Field("off", description="auto: by torch.compile, for much work in bf16")
 
 
 class Features:
