@@ -82,8 +82,9 @@ def batch_of(world, targets):
 
 
 @pytest.mark.parametrize("backprop", [False, True])
-def test_true_labels_shape_the_latent_only_when_asked(world, backprop):
-    ours = method(transfer_backprop=backprop)
+@pytest.mark.parametrize("dropout", [False, True])
+def test_true_labels_shape_the_latent_only_when_asked(world, backprop, dropout):
+    ours = method(transfer_backprop=backprop, transfer_dropout=dropout, dropout=0.2)
     stage = ours.prepare(*world[:3], 0, {}, np.random.default_rng(0))
     losses = ours.loss(batch_of(world, stage.targets))
     gradients = torch.autograd.grad(losses["transfer"], list(ours.parameters()), allow_unused=True)
@@ -94,6 +95,16 @@ def test_true_labels_shape_the_latent_only_when_asked(world, backprop):
     assert losses["total"].item() == pytest.approx(
         0.5 * losses["mil"].item() + 0.5 * losses["coactivity"].item() + losses["transfer"].item()
     )
+
+
+def test_the_transfer_layer_learns_with_dropout_only_when_asked(world):
+    stage = method().prepare(*world[:3], 0, {}, np.random.default_rng(0))
+    losses = {}
+    for share in (0.0, 0.6):
+        for behind in (False, True):
+            ours = method(transfer_dropout=behind, dropout=share)
+            losses[share, behind] = ours.loss(batch_of(world, stage.targets))["transfer"].item()
+    assert losses[0.0, False] == losses[0.0, True] == losses[0.6, False] != losses[0.6, True]
 
 
 def test_centring_is_blind_to_what_all_pseudo_classes_share():

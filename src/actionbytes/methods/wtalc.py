@@ -33,12 +33,8 @@ class Wtalc(Method):
 
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """total = lambda L_mil + (1 - lambda) L_cas (eq. 13 of the paper)."""
-        latent = self.training_latent(batch)
+        latent = relu_dropout(project(batch.rows, self.hidden), self.settings.dropout, batch.rng)  # (R, l)
         return self.weak_losses(self.classifier(latent), latent, batch)
-
-    def training_latent(self, batch: Batch) -> Tensor:
-        """(R, l) with dropout."""
-        return relu_dropout(project(batch.rows, self.hidden), self.settings.dropout, batch.rng)
 
     def weak_losses(self, cas: Tensor, latent: Tensor, batch: Batch) -> dict[str, Tensor]:
         """Both losses of activations (R, K) and latent (R, l) with the batch's targets, and their sum."""
