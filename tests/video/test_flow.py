@@ -5,11 +5,20 @@ from collections.abc import Iterator
 import cv2
 import numpy as np
 import pytest
+import torch
 
 from actionbytes.errors import UserError
 from actionbytes.parameters import validated
 from actionbytes.video.decode import Decoding, frames_of
 from actionbytes.video.flow import Flow, flow_pairs
+
+
+@pytest.fixture(autouse=True)
+def _one_thread():
+    before = torch.get_num_threads()
+    torch.set_num_threads(1)  # the operations are small
+    yield
+    torch.set_num_threads(before)
 
 
 def _moving(count: int, size: tuple[int, int], shift: tuple[float, float], seed: int = 0) -> list[np.ndarray]:
@@ -65,6 +74,24 @@ def test_equals_opencv_on_real_pairs(real, clip):
     frames = list(frames_of(real / "videos" / clip, decoding, (1.0, 1.2)))
     ours, theirs = (list(flow_pairs(frames, Flow(algorithm=name), threads=2)) for name in ("tvl1", "opencv"))
     assert np.mean([_difference(one, other) for one, other in zip(ours, theirs, strict=True)]) < 0.01
+
+
+@pytest.mark.parametrize("shift", [(0.0, 0.0), (0.4, -0.3), (2.0, 1.5)])
+def test_torch_agrees(shift):
+    frames = _moving(3, (36, 41), shift, seed=3)
+    few = {"nscales": 2, "warps": 2, "outer_iterations": 3}
+    one, other = (list(flow_pairs(frames, Flow(algorithm=name, **few))) for name in ("tvl1", "tvl1_torch"))
+    assert len(one) == len(other) == 3
+    assert np.mean([_difference(a, b, border=0) for a, b in zip(one, other, strict=True)]) < 0.01
+
+
+def test_torch_does_not_depend_on_the_batch(monkeypatch):
+    frames = _moving(6, (24, 24), (0.8, 0.2), seed=4)
+    flow = Flow(algorithm="tvl1_torch", warps=2, outer_iterations=2)
+    whole = list(flow_pairs(frames, flow))
+    monkeypatch.setattr("actionbytes.video.tvl1_torch.BATCH", 2)
+    for a, b in zip(whole, flow_pairs(frames, flow), strict=True):
+        np.testing.assert_allclose(a, b, atol=1e-3)
 
 
 def test_finds_a_known_motion():

@@ -4,7 +4,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
-from typing import Any, Literal
+from itertools import chain
+from typing import Literal
 
 import cv2
 import numpy as np
@@ -20,8 +21,9 @@ cv2.setNumThreads(1)  # one pair per thread: OpenCV's own threads, row by row, w
 class Flow(Parameters):
     """TV-L1 and its constants, which are OpenCV's defaults: the ones behind published I3D features."""
 
-    algorithm: Literal["tvl1", "opencv"] = Field(
-        "tvl1", description="compiled here, or OpenCV's own: same numbers, 10-20 times slower [R] methods.md 1.2"
+    algorithm: Literal["tvl1", "opencv", "tvl1_torch"] = Field(
+        "tvl1",
+        description="compiled here; OpenCV's own, same numbers, far slower; batched for a GPU [R] methods.md 1.2",
     )
     tau: float = Field(0.25, gt=0, description="step of the dual ascent")
     lam: float = Field(0.15, gt=0, description="weight of the data term (lambda)")
@@ -45,31 +47,21 @@ class Flow(Parameters):
         return f"{self.algorithm} {VERSION}, OpenCV {cv2.__version__}"
 
 
-def flow_pairs(frames: Iterable[np.ndarray], flow: Flow, threads: int = 1) -> Iterator[np.ndarray]:
+def flow_pairs(frames: Iterable[np.ndarray], flow: Flow, threads: int = 1, device: str = "cpu") -> Iterator[np.ndarray]:
     """Flow from each frame to the next one, the last repeated, so that N frames give N flows (methods.md 1.2, 6).
 
     frames: (H, W, 3) uint8 RGB. Yields (H, W, 2) float32, horizontal then vertical displacement in pixels, clipped to
-    +-bound; one frame alone does not move. Frames are taken as they are needed: at most 2 * threads + 2 are held.
-    The values do not depend on `threads`.
+    +-bound; one frame alone does not move. Frames are taken as they are needed: at most 2 * threads + 2 are held, one
+    batch with tvl1_torch, which is the one that heeds `device`. The values do not depend on `threads`.
     """
-    prepare, between = _algorithm(flow)
-    waiting: deque[Future] = deque()
-    previous = field = None
-    pool = ThreadPoolExecutor(max(1, threads))
-    try:
-        for frame in frames:
-            current = pool.submit(prepare, cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY))
-            if previous is not None:
-                waiting.append(pool.submit(_clipped, between, previous, current, flow.bound))
-            previous = current
-            if len(waiting) > 2 * threads:
-                yield (field := waiting.popleft().result())
-        while waiting:
-            yield (field := waiting.popleft().result())
-        if previous is not None:
-            yield np.zeros((*frame.shape[:2], 2), np.float32) if field is None else field
-    finally:
-        pool.shutdown(cancel_futures=True)
+    grays = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames)
+    first = next(grays, None)
+    if first is None:
+        return
+    field = np.zeros((*first.shape, 2), np.float32)
+    for field in _fields(chain([first], grays), flow, max(1, threads), device):
+        yield np.clip(field, -flow.bound, flow.bound, out=field)
+    yield field
 
 
 def stored(field: np.ndarray, flow: Flow) -> np.ndarray:
@@ -86,24 +78,44 @@ def restored(values: np.ndarray, flow: Flow) -> np.ndarray:
     return values.astype(np.float32) * np.float32(2 * flow.bound / 255) - np.float32(flow.bound)
 
 
-def _clipped(between: Callable[..., np.ndarray], first: Future, second: Future, bound: float) -> np.ndarray:
-    """Both frames were handed to the pool before this, so waiting for them cannot block it."""
-    field = between(first.result(), second.result())
-    return np.clip(field, -bound, bound, out=field)
-
-
-def _algorithm(flow: Flow) -> tuple[Callable[[np.ndarray], Any], Callable[[Any, Any], np.ndarray]]:
-    """What to do once per frame (gray (H, W) uint8), and with the results of two."""
+def _fields(grays: Iterable[np.ndarray], flow: Flow, threads: int, device: str) -> Iterator[np.ndarray]:
+    """Flow between consecutive gray frames, not clipped; the modules take numba or torch along, so they come late."""
     if flow.algorithm == "opencv":
-        return lambda gray: [gray], partial(_opencv, flow)
-    from actionbytes.video import tvl1  # takes numba along, which needs half a second
+        return _in_threads(grays, lambda gray: gray, partial(_opencv, flow), threads)
+    if flow.algorithm == "tvl1_torch":
+        from actionbytes.video import tvl1_torch
 
-    return partial(tvl1.pyramid, flow=flow), partial(tvl1.between, flow=flow)
+        return tvl1_torch.flows(grays, flow, device)
+    from actionbytes.video import tvl1
+
+    return _in_threads(grays, partial(tvl1.pyramid, flow=flow), partial(tvl1.between, flow=flow), threads)
 
 
-def _opencv(flow: Flow, first: list[np.ndarray], second: list[np.ndarray]) -> np.ndarray:
+def _in_threads(
+    grays: Iterable[np.ndarray], prepare: Callable, between: Callable, threads: int
+) -> Iterator[np.ndarray]:
+    """One pair per thread: `prepare` once per frame, `between` for two prepared ones, results in order."""
+    waiting: deque[Future] = deque()
+    previous = None
+    pool = ThreadPoolExecutor(threads)
+    try:
+        for gray in grays:
+            current = pool.submit(prepare, gray)
+            if previous is not None:
+                # Both were handed in before, so waiting for them cannot block the pool.
+                waiting.append(pool.submit(lambda a, b: between(a.result(), b.result()), previous, current))
+            previous = current
+            if len(waiting) > 2 * threads:
+                yield waiting.popleft().result()
+        while waiting:
+            yield waiting.popleft().result()
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _opencv(flow: Flow, first: np.ndarray, second: np.ndarray) -> np.ndarray:
     solver = cv2.optflow.DualTVL1OpticalFlow_create(
         flow.tau, flow.lam, flow.theta, flow.nscales, flow.warps, flow.epsilon,
         flow.inner_iterations, flow.outer_iterations, flow.scale_step, 0.0, flow.median, False,
     )  # fmt: skip
-    return solver.calc(first[0], second[0], None)
+    return solver.calc(first, second, None)
