@@ -1,0 +1,167 @@
+"""Decoding in a process of its own: a file that kills or hangs the decoder is one broken video and not a dead worker.
+
+The process decodes one video after the other, so that it costs its start only once, and works while the caller does.
+What it sends: FRAME and the pixels, AGAIN for the frame before, REPORT and a line of JSON at the end.
+"""
+
+import atexit
+import json
+import os
+import select
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from actionbytes.video.decode import BrokenVideo, Decoding, VideoReader
+
+FRAME, AGAIN, REPORT = b"F", b"A", b"R"
+PATIENCE_S = 120  # seconds without a frame after which a decoder hangs
+KNOWN = ("status", "reason", "frames", "pictures", "duration", "fps", "size")
+
+
+class IsolatedReader:
+    """A `VideoReader` that decodes in another process: same frames, same attributes once the last frame is there.
+
+    Where the decoder dies or hangs, the frames that came before it did are kept and the status is "damaged"; without
+    any, it is a BrokenVideo.
+    """
+
+    def __init__(self, path: Path | str, decoding: Decoding, interval: tuple[float, float] | None = None) -> None:
+        VideoReader(path, decoding, interval)  # complains about the interval here and not in the other process
+        self.path, self.decoding, self.interval = Path(path), decoding, interval
+        self._forget()
+
+    def _forget(self) -> None:
+        self.status, self.reason, self.frames, self.pictures = "ok", "", 0, 0
+        self.duration, self.fps, self.size = 0.0, 0.0, (0, 0)
+
+    def __iter__(self) -> Iterator[np.ndarray]:
+        self._forget()
+        child = _a_child()
+        try:
+            child.ask({"path": str(self.path), "decoding": self.decoding.model_dump(), "interval": self.interval})
+            while (kind := child.read(np.empty(1, np.uint8)).tobytes()) != REPORT:
+                if kind == FRAME:
+                    frame = child.read(np.empty((self.decoding.crop, self.decoding.crop, 3), np.uint8))
+                self.frames += 1
+                yield frame
+            report = child.read_line()
+        except _Died as death:
+            if not self.frames:
+                raise BrokenVideo(f"{self.path}: the decoder {death} on it") from None
+            self.status, self.reason = "damaged", f"the decoder {death} after {self.frames} frames"
+            return
+        except BaseException:  # the caller has enough, or was interrupted: the child is in the middle of something
+            child.end()
+            raise
+        _idle.append(child)
+        if "broken" in report:
+            raise BrokenVideo(report["broken"])
+        for name in KNOWN:
+            setattr(self, name, report[name])
+        self.size = tuple(self.size)
+
+
+class _Died(Exception):
+    """A decoder that is no more; says how it ended."""
+
+
+class _Child:
+    def __init__(self) -> None:
+        command = [sys.executable, "-c", f"from {__name__} import serve; serve()"]
+        self.process = subprocess.Popen(
+            command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
+        )
+        self.ready = select.poll()
+        self.ready.register(self.process.stdout, select.POLLIN)
+
+    def ask(self, question: dict[str, Any]) -> None:
+        try:
+            self.process.stdin.write(json.dumps(question).encode() + b"\n")
+        except OSError:
+            raise self._death() from None
+
+    def read(self, array: np.ndarray) -> np.ndarray:
+        """Fill an array and return it."""
+        rest = memoryview(array).cast("B")
+        while rest:
+            if not self.ready.poll(PATIENCE_S * 1000):
+                self.end()
+                raise _Died(f"hangs for {PATIENCE_S} s")
+            count = self.process.stdout.readinto(rest)
+            if not count:
+                raise self._death()
+            rest = rest[count:]
+        return array
+
+    def read_line(self) -> dict[str, Any]:
+        line = bytearray()
+        while not line.endswith(b"\n"):
+            line += self.read(np.empty(1, np.uint8)).tobytes()
+        return json.loads(line)
+
+    def _death(self) -> _Died:
+        status = self.process.wait()
+        self.end()
+        return _Died(f"dies ({signal.Signals(-status).name})" if status < 0 else f"stops (exit status {status})")
+
+    def end(self) -> None:
+        self.process.kill()
+        self.process.communicate()
+
+
+_idle: list[_Child] = []
+os.register_at_fork(after_in_child=_idle.clear)
+
+
+def _a_child() -> _Child:
+    """One that waits for work, or a new one; a file is not to blame for a child that died in between."""
+    while _idle:
+        child = _idle.pop()
+        if child.process.poll() is None:
+            return child
+        child.end()
+    return _Child()
+
+
+@atexit.register
+def _end_all() -> None:
+    while _idle:
+        _idle.pop().end()
+
+
+def serve() -> None:
+    """Answer questions on standard input until it ends; nothing but answers goes to the former standard output."""
+    answers = os.fdopen(os.dup(1), "wb", buffering=0)
+    os.dup2(2, 1)
+    try:
+        for line in sys.stdin:
+            _answer(json.loads(line), answers)
+    except BrokenPipeError:  # the asker is gone
+        return
+
+
+def _answer(question: dict[str, Any], answers: Any) -> None:
+    path, previous = question["path"], None
+    reader = VideoReader(path, Decoding(**question["decoding"]), question["interval"])
+    try:
+        for frame in reader:
+            _send(answers, AGAIN if frame is previous else FRAME + frame.tobytes())
+            previous = frame
+        report = {name: getattr(reader, name) for name in KNOWN}
+    except BrokenVideo as error:
+        report = {"broken": str(error)}
+    except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:
+        report = {"broken": f"{path}: the decoder fails ({type(error).__name__}: {error})"}
+    _send(answers, REPORT + json.dumps(report).encode() + b"\n")
+
+
+def _send(answers: Any, data: bytes) -> None:
+    rest = memoryview(data)
+    while rest:
+        rest = rest[answers.write(rest) :]
