@@ -7,12 +7,13 @@ with twice the channels. What a machine cannot do is left out, and said.
 
 import shutil
 from collections.abc import Callable
+from contextlib import nullcontext
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from actionbytes.backbones.i3d import I3D, NETWORK, MaxPool, Mixed, Size, Unit, pad_same, same_padding
+from actionbytes.backbones.i3d import CHUNK, I3D, NETWORK, MaxPool, Mixed, Size, Unit, pad_same, same_padding
 from actionbytes.backbones.inference import Inference
 
 __all__ = ["FastI3D", "Features", "Inference", "fast_features", "has_bf16"]
@@ -47,7 +48,10 @@ class Features:
 
     @torch.inference_mode()
     def __call__(self, x: Tensor) -> Tensor:
-        with torch.backends.cudnn.flags(allow_tf32=False):  # a GPU's fp32 is to be fp32
+        if x.shape[2] != CHUNK:
+            raise ValueError(f"a feature is made of {CHUNK} frames, not of {x.shape[2]}")
+        exact = torch.backends.cudnn.flags(enabled=True, deterministic=True, allow_tf32=False)  # a GPU's fp32 be fp32
+        with exact if self.device.type == "cuda" else nullcontext():
             return self._run(x.to(self.device)).float().cpu()
 
     def _worth_compiling(self, model: I3D, chunks: int | None) -> bool:
@@ -61,22 +65,31 @@ class Features:
             return True
         return False
 
-    def _compiled_or(self, network: nn.Module) -> Callable[[Tensor], Tensor]:
-        """`network` compiled at the first call, or itself if that fails."""
+    def _compiled_or(self, network: "FastI3D") -> Callable[[Tensor], Tensor]:
+        """`network`, compiled at the first call for its number of chunks; itself if that fails, or for more chunks."""
         from torch._inductor import config
 
+        compiled = torch.compile(network, dynamic=False)
+        size = 0
+
         def run(x: Tensor) -> Tensor:
+            nonlocal size
+            size = size or len(x)
+            if len(x) > size:
+                return network(x)
+            full = F.pad(
+                x, (0, 0) * 4 + (0, size - len(x))
+            )  # compiling anew for the last, smaller batch takes a minute
             try:
                 with config.patch(freezing=True):
-                    y = compiled(x)
-                self.compiled = True
-                return y
+                    y = compiled(full)
             except Exception as error:  # a compiler can fail in any way; the uncompiled network cannot
                 self.notes.append(f"compile: failed ({type(error).__name__}), so the network runs uncompiled")
                 self._run = network
                 return network(x)
+            self.compiled = True
+            return y[: len(x)]
 
-        compiled = torch.compile(network)
         return run
 
 
