@@ -7,6 +7,7 @@ from pydantic import Field, model_validator
 
 from actionbytes.data.mini.world import MiniWorld
 from actionbytes.errors import UserError
+from actionbytes.evaluation.evaluate import Evaluation
 from actionbytes.features.extract import Extraction
 from actionbytes.localization.localize import Localization
 from actionbytes.parameters import Parameters, read_yaml, validated
@@ -60,6 +61,15 @@ class MethodSizes(Parameters):
     training: dict = Field(default_factory=dict, description="training parameters")
 
 
+class Metrics(Parameters):
+    """What metrics.json holds; tables pick from it."""
+
+    tiou: tuple[float, ...] = Field(
+        tuple(round(0.05 * k, 2) for k in range(2, 20)), min_length=1, description="thresholds: 0.1, 0.15, ... 0.95"
+    )
+    options: Evaluation = Field(Evaluation(), description="quirks of data and protocols, see docs/protocols.md")
+
+
 class Suite(Parameters):
     """Everything about one suite."""
 
@@ -74,6 +84,7 @@ class Suite(Parameters):
     words: Words = Field(Words(), description="word vectors")
     methods: dict[str, MethodSizes] = Field(default_factory=dict, description="sizes of the methods in this suite")
     localization: Localization = Field(Localization(), description="defaults of turning scores into segments")
+    evaluation: Metrics = Field(Metrics(), description="what is measured, under every protocol")
 
     @model_validator(mode="after")
     def _consistent(self) -> "Suite":

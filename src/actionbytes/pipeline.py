@@ -169,13 +169,18 @@ def _similarity(
 
 
 def evaluate_files(
-    detections: Path, annotations: Path, subset: str, set_aside: Collection[str] = (), **options: Any
+    detections: Path,
+    annotations: Path,
+    subset: str,
+    tiou: Sequence[float],
+    set_aside: Collection[str] = (),
+    **options: Any,
 ) -> dict[str, Any]:
     """Metrics of a detections file under every protocol (the content of `metrics.json`)."""
     from actionbytes.evaluation.evaluate import evaluate_all
 
     videos = of_subset(read_annotations(annotations), subset)
-    return evaluate_all(read_detections(detections), videos, set_aside=set_aside, **options)
+    return evaluate_all(read_detections(detections), videos, tiou, set_aside=set_aside, **options)
 
 
 def save_detections(path: Path, detections: Detections) -> None:

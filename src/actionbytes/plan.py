@@ -3,6 +3,7 @@
 The Snakefile asks it for inputs, the scripts get their parameters from it. It opens no video and no feature file.
 """
 
+import json
 from collections.abc import Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
@@ -17,7 +18,7 @@ from actionbytes.localization.localize import Localization
 from actionbytes.methods.parameters import LabelTransfer, Proposals
 from actionbytes.methods.registry import method_parameters
 from actionbytes.parameters import Parameters, validated
-from actionbytes.recipes import Recipe, file_digest
+from actionbytes.recipes import STAGES, Recipe, file_digest, plain, write_text
 from actionbytes.reporting.papers import Paper, read_papers
 from actionbytes.training.parameters import Training
 from actionbytes.video.decode import Decoding
@@ -223,6 +224,7 @@ class Plan:
             "features": features.recipe.full,
             "labels": self.content(target),
             "subset": experiment.targets[target],
+            "evaluation": self.suite.evaluation,
         }
         slug = f"{experiment.targets[target]}-{'proposals' if localization.proposals else 'threshold'}"
         return Localized(
@@ -289,6 +291,18 @@ class Plan:
             "facts": facts | {"meaning": TIERS[self.suite.tier]},
             "features": f"i3d-w{self.suite.backbone.width:g}-{self.suite.decoding.fps:g}fps",
         }
+
+    def key(self, name: str) -> Path:
+        """The file that is newer than a table if the table no longer shows what is declared."""
+        return Path("results/.keys") / f"{name}.json"
+
+    def write_key(self, name: str) -> None:
+        """Write a table's key if its content differs from what is there."""
+        declared = self.declaration(name) | {"metrics": self.metrics(name), "version": STAGES["render_table"]}
+        text = json.dumps(plain(declared), indent=1, sort_keys=True) + "\n"
+        path = self.root / self.key(name)
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
 
     # what lies at a path, for Snakemake's wildcards
 

@@ -22,7 +22,8 @@ STAGES = {
     "pretrain": 1,
     "extract": 1,
     "train": 1,
-    "localize": 1,
+    "localize": 1,  # and evaluate
+    "render_table": 1,
 }
 
 
@@ -51,7 +52,7 @@ def file_digest(path: Path) -> str:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an artifact is made by: `stage` (a key of STAGES), a readable `slug`, the `spec` that decides its content."""
+    """What an artifact is made by: `stage` (a key of STAGES), a readable `slug`, the `spec` that decides it."""
 
     stage: str
     slug: str

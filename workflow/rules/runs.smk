@@ -5,6 +5,7 @@
 
 rule train_method:
     input:
+        annotations=lambda w: ancient(str(plan.origin(plan.find_run(w.run).dataset))),
         features=lambda w: [ancient(p) for p in as_text(plan.find_run(w.run).inputs)],
         init=lambda w: [ancient(p) for p in as_text(plan.find_run(w.run).init_models(int(w.seed)))],
     output:
@@ -25,6 +26,7 @@ rule train_method:
 
 rule localize_actions:
     input:
+        annotations=lambda w: ancient(str(plan.origin(w.target))),
         model=ancient("results/runs/{suite}/{run}/seed{seed}/model.safetensors"),
         features=lambda w: [ancient(p) for p in as_text(plan.find_localized(w.run, w.target, w.recipe).inputs)],
         words=lambda w: [ancient(p) for p in as_text(plan.words_for(w.run, w.target, w.recipe))],
@@ -45,6 +47,7 @@ rule localize_actions:
 
 rule evaluate_detections:
     input:
+        annotations=lambda w: ancient(str(plan.origin(w.target))),
         detections=ancient("results/runs/{suite}/{run}/seed{seed}/{target}/{recipe}/detections.json"),
         videos=lambda w: ancient(str(plan.find_localized(w.run, w.target, w.recipe).listing)),
     output:
@@ -54,6 +57,7 @@ rule evaluate_detections:
     threads: 1
     params:
         subset=lambda w: plan.find_localized(w.run, w.target, w.recipe).subset,
+        metrics=plan.suite.evaluation,
         annotations=lambda w: str(plan.home(w.target) / "annotations.json"),
     message:
         "Evaluating {wildcards.run}, seed {wildcards.seed}, in {wildcards.target}"
