@@ -1,5 +1,7 @@
 """TV-L1 and the stream of flows."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 
 import cv2
@@ -156,3 +158,13 @@ def test_wrong_parameters_are_one_line():
     with pytest.raises(UserError, match=r"flow.yaml: median: 4 is not allowed"):
         validated(Flow, {"median": 4}, "flow.yaml")
     assert "OpenCV" in Flow().version and Flow().version != Flow(algorithm="opencv").version
+
+
+def test_compiles_where_nothing_can_be_cached():
+    code = """
+import numba.core.caching as caching
+caching.CompileResultCacheImpl._locator_classes = []
+from actionbytes.video import tvl1
+assert tvl1._sum_in_order(np.ones(5, np.float32)) == 5
+"""
+    subprocess.run([sys.executable, "-c", "import numpy as np\n" + code], check=True)
