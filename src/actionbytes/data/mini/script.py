@@ -296,10 +296,10 @@ def _stretch(motion: str, start: float, end: float, prop: bool, rng: np.random.G
 
 def _look(parameters: MiniWorld, action: Action, trimmed: bool, rng: np.random.Generator) -> Look:
     gap = 0.0 if trimmed else parameters.domain_gap
-    scene = action.scene if rng.random() < parameters.scene_kept else str(rng.choice(SCENES))
+    scene = _kept(action.scene, parameters.scene_kept, SCENES, rng)
     return Look(
-        prop=action.prop if rng.random() < 0.95 else str(rng.choice(PROPS)),
-        outfit=action.outfit if rng.random() < parameters.outfit_kept else str(rng.choice(OUTFITS)),
+        prop=_kept(action.prop, 0.95, PROPS, rng),
+        outfit=_kept(action.outfit, parameters.outfit_kept, OUTFITS, rng),
         scene=scene,
         other_scene=str(rng.choice([other for other in SCENES if other != scene])),
         facing=1 if rng.random() < 0.5 else -1,
@@ -310,3 +310,8 @@ def _look(parameters: MiniWorld, action: Action, trimmed: bool, rng: np.random.G
         grain=float(1.5 + gap * rng.uniform(0.5, 2.5)),
         position=float(rng.uniform(-0.06, 0.06) * (1 + gap)),
     )
+
+
+def _kept(own: str, share: float, anything: tuple[str, ...], rng: np.random.Generator) -> str:
+    """What belongs to the action in `share` of the videos, else (and where nothing does) anything."""
+    return own if rng.random() < share and own else str(rng.choice(anything))

@@ -48,7 +48,7 @@ def _sub_actions(figure: Figure, where: SubplotSpec) -> None:
     grid = where.subgridspec(5, 2, wspace=0.02, hspace=0.3)
     actions = list(ACTIONS.values())
     for index, motion in enumerate(SUB_ACTIONS):
-        action = next(action for action in actions[index * 2 :] + actions if motion in action.walk)
+        action = next(action for action in actions[index * 2 :] + actions if motion in action.walk and action.scene)
         look = Look(action.prop, action.outfit, action.scene, "hall", 1, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0)
         ticks = tuple(range(0, (STRIP + 1) * TICKS // 10, TICKS // 10))
         stretch = Stretch(motion, 0.0, STRIP / 10, False, STRIP / 10, 0.0, 1.0)

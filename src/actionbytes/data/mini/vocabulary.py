@@ -65,8 +65,11 @@ def word_vectors(parameters: MiniWorld) -> dict[str, np.ndarray]:
 
 def _meaning_of_action(parameters: MiniWorld, name: str) -> np.ndarray:
     action = ACTIONS[name]
-    motions = sum(_draw(parameters, "motion", motion) for motion in action.walk)
-    return motions + 0.8 * _draw(parameters, "prop", action.prop) + 1.2 * _draw(parameters, "action", name)
+    walk = sorted(set(action.walk))
+    meaning = sum(_draw(parameters, "motion", motion) for motion in walk) * (3 / len(walk)) ** 0.5
+    if action.prop:
+        meaning = meaning + 0.8 * _draw(parameters, "prop", action.prop)
+    return meaning + 1.2 * _draw(parameters, "action", name)
 
 
 def _draw(parameters: MiniWorld, *names: str) -> np.ndarray:
