@@ -3,20 +3,18 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-import matplotlib
-import numpy as np
-
-matplotlib.use("Agg")
 import matplotlib.pyplot as plt
+import numpy as np
 from matplotlib.figure import Figure
 
 from actionbytes.data.files import write_file
 from actionbytes.errors import UserError
 from actionbytes.evaluation.diagnosis import KINDS, Curve, Diagnosis
+from actionbytes.reporting.style import COLOURS as PALETTE
+from actionbytes.reporting.style import GREY, save
 
-# Okabe and Ito: told apart with any colour vision
-COLOURS = dict(zip(KINDS, ("#009E73", "#E69F00", "#CC79A7", "#0072B2", "#56B4E9", "#999999"), strict=True))
-INK = "#0072B2"
+COLOURS = dict(zip(KINDS, (*(PALETTE[i] for i in (2, 4, 3, 0, 5)), GREY), strict=True))
+INK = PALETTE[0]
 RECALL = np.linspace(0, 1, 101)
 MOST_CLASSES = 40  # a picture with more bars or curves tells nothing; the CSV has all
 
@@ -42,10 +40,9 @@ def write_analysis(diagnosis: Diagnosis, folder: Path | str) -> list[Path]:
     }
     for name, figure in pictures.items():
         try:
-            figure.savefig(folder / name, dpi=130, metadata={"Software": None})
+            save(figure, folder / name)
         except OSError as error:
             raise UserError(f"{folder / name}: cannot be written: {error.strerror}") from None
-        plt.close(figure)
     return [folder / name for name in (*tables, *pictures)]
 
 

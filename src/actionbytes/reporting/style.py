@@ -13,6 +13,7 @@ from matplotlib.figure import Figure
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 HATCHES = ("", "//", "..", "xx", "\\\\")  # beyond six things, a hatch tells them apart as well
 TRUTH = "#444444"
+GREY = "#999999"
 
 STYLE = {
     "font.size": 8,
