@@ -148,18 +148,18 @@ class _Trainer:
         return self._input(np.stack([augmented(self.clips[i], self.parameters, self.stream, rng) for i in batch]))
 
     def _input(self, frames: np.ndarray) -> Tensor:
-        return rgb_input(frames) if self.stream == "rgb" else flow_input(np.float32(frames), self.parameters.flow_bound)
+        x = rgb_input(frames) if self.stream == "rgb" else flow_input(np.float32(frames), self.parameters.flow_bound)
+        return x.contiguous(memory_format=torch.channels_last_3d)
 
     def _logits(self, x: Tensor, chunk: int) -> Tensor:
         """(B, Cin, T, S, S) -> (B, C): the mean over chunks of `chunk` frames."""
         count = x.shape[2] // chunk
         x = x.unflatten(2, (count, chunk)).transpose(1, 2).flatten(0, 1)  # (B * count, Cin, chunk, S, S)
-        logits = self.model(x.contiguous(memory_format=torch.channels_last_3d))
-        return logits.unflatten(0, (-1, count)).mean(1)
+        return self.model(x).unflatten(0, (-1, count)).mean(1)
 
     @torch.no_grad()
     def measure_statistics(self) -> None:
-        """BatchNorm's statistics: plain means over training windows, seen in the chunks that features are made of."""
+        """BatchNorm's statistics: plain means over whole training clips, in the chunks that features are made of."""
         norms = [module for module in self.model.modules() if isinstance(module, nn.BatchNorm3d)]
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
@@ -167,9 +167,10 @@ class _Trainer:
             norm.momentum = None
         self.model.train()
         rng = np.random.default_rng([self.seed, self.parameters.epochs])
-        for _ in range(self.parameters.statistics_passes):
-            for batch in np.array_split(self._order(rng), self.batches):
-                self._logits(self._windows(batch, rng), CHUNK)
+        chunks = [(i, start) for i in self.train for start in range(0, len(self.clips[i]) - CHUNK + 1, CHUNK)]
+        size = self.parameters.batch * self.parameters.window // CHUNK  # chunks of a batch, as in training
+        for batch in np.array_split(rng.permutation(chunks), max(1, len(chunks) // size)):
+            self.model(self._input(np.stack([self.clips[i][start : start + CHUNK] for i, start in batch])))
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
 
@@ -215,7 +216,7 @@ class _Trainer:
 
 
 def augmented(clip: np.ndarray, parameters: Pretraining, stream: str, rng: np.random.Generator) -> np.ndarray:
-    """A random window of a clip (T, S, S, c), perhaps mirrored, shifted a little: (window, S, S, c).
+    """A random window of a clip (T, S, S, c), perhaps mirrored, cropped at random: (window, crop * S, crop * S, c).
 
     A clip shorter than the window is repeated from its start.
     """
@@ -225,12 +226,9 @@ def augmented(clip: np.ndarray, parameters: Pretraining, stream: str, rng: np.ra
         frames = frames[:, :, ::-1]
         if stream == "flow":  # what moved right now moves left
             frames = frames * np.array([-1, 1], frames.dtype)
-    if shift := parameters.shift:
-        down, right = rng.integers(2 * shift + 1, size=2)
-        height, width = frames.shape[1:3]
-        frames = np.pad(frames, ((0, 0), (shift, shift), (shift, shift), (0, 0)), mode="edge")
-        frames = frames[:, down : down + height, right : right + width]
-    return frames
+    height, width = (round(side * parameters.crop) for side in frames.shape[1:3])
+    down, right = (rng.integers(side - part + 1) for side, part in zip(frames.shape[1:3], (height, width), strict=True))
+    return frames[:, down : down + height, right : right + width]
 
 
 def _mixed(seed: int, epoch: int) -> int:

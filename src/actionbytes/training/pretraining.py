@@ -20,10 +20,9 @@ class Pretraining(Parameters):
     window: int = Field(48, ge=16, le=256, multiple_of=16, description="frames seen of a clip at a time [R]")
     chunk: int = Field(16, ge=16, le=256, multiple_of=16, description="frames of one forward pass [R]")
     flip: bool = Field(True, description="mirror half of the clips (horizontal flow changes sign) [R]")
-    shift: int = Field(4, ge=0, le=64, description="largest random shift of a clip, pixels [R]")
+    crop: float = Field(0.75, gt=0, le=1, description="side of the random crop, of the clip's; less is faster [R]")
     flow_bound: float = Field(20.0, gt=0, description="flow is clipped to +-this and divided by it; methods.md 1.2")
     held_out: float = Field(0.1, gt=0, le=0.5, description="share of each class's clips kept for the accuracy [R]")
-    statistics_passes: int = Field(1, ge=1, le=10, description="passes that measure BatchNorm's statistics anew [R]")
     threads: int = Field(1, ge=1, le=256, description="threads of torch; another number gives other last bits [R]")
 
     @model_validator(mode="after")
