@@ -1,4 +1,4 @@
-"""Real clips through `features`, `train` and `detect`, with a random narrow backbone: sane output, broken files named."""
+"""Real clips through `features`, `train` and `detect`, on a random narrow backbone: sane output, broken files named."""
 
 import json
 
