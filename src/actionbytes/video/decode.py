@@ -145,6 +145,7 @@ class Normaliser:
     def __init__(self, decoding: Decoding, path: Path) -> None:
         self.short_side, self.crop, self.path = decoding.short_side, decoding.crop, path
         self.scaler = VideoReformatter()
+        self.matrix: tuple[int, ...] | None = None
 
     def __call__(self, picture: VideoFrame) -> np.ndarray:
         shorter, longer = sorted((picture.width, picture.height))
@@ -156,22 +157,29 @@ class Normaliser:
         except av.error.FFmpegError as error:
             reason = f"{picture.format.name} pictures cannot be converted ({error.strerror})"
             raise BrokenVideo(f"{self.path}: {reason}") from None
+        # Of the first picture only: asking ties a picture into a cycle that only the garbage collector undoes.
+        self.matrix = self.matrix or _display_matrix(picture)
         channels = []
         for plane in (scaled.planes[k] for k in (2, 0, 1)):
             pixels = np.frombuffer(plane, np.uint8).reshape(height, -1)[:, :width]
-            channels.append(_central(_turned(pixels, picture), self.crop))
+            channels.append(np.ascontiguousarray(_central(_turned(pixels, *self.matrix), self.crop)))
         return cv2.merge(channels)  # (crop, crop, 3)
 
 
-def _turned(pixels: np.ndarray, picture: VideoFrame) -> np.ndarray:
-    """Turn and mirror by quarters as the display matrix says; it takes (x, y) to (ax + cy, bx + dy)."""
+def _display_matrix(picture: VideoFrame) -> tuple[int, int, int, int]:
+    """(a, b, c, d) of the map from (x, y) to (ax + cy, bx + dy) that a player should apply."""
     matrix = picture.side_data.get(Type.DISPLAYMATRIX)
     if matrix is None:
-        return pixels
+        return 1, 0, 0, 1
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))
+    return a, b, c, d
+
+
+def _turned(pixels: np.ndarray, a: int, b: int, c: int, d: int) -> np.ndarray:
+    """(H, W) turned and mirrored by quarters, as a view."""
     if abs(b) > abs(a):
         pixels, a, d = pixels.T, c, b
-    return np.ascontiguousarray(pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1])
+    return pixels[:: -1 if d < 0 else 1, :: -1 if a < 0 else 1]
 
 
 def _central(pixels: np.ndarray, side: int) -> np.ndarray:
