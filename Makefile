@@ -14,7 +14,7 @@ table1: setup
 	@cat results/table1_what2when.md
 
 test: setup
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n $(CORES)
+	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n $(CORES) --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .

@@ -18,7 +18,7 @@ with job(snakemake):
         what.transfer,
         classes_of(videos),
         words[0] if words else None,
-        snakemake.params.aliases or ALIASES,
+        {**ALIASES, **snakemake.params.aliases},
     )
     shards = [Path(path) for path in snakemake.input.features]
     detections = localize_run(localizer, shards, videos, lines)

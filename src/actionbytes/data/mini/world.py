@@ -176,7 +176,7 @@ class MiniWorld(Parameters):
     short_side: int = Field(64, ge=32, le=512, multiple_of=8, description="shortest frame side of any video, pixels")
     pretraining_clips: Count = Field(720, description="kinetics400 training clips: they teach the backbone")
     pretraining_seconds: Seconds = Field((1.8, 2.2), description="shortest and longest of these clips")
-    clips: Count = Field(300, description="kinetics400 validation clips: they teach the methods, methods.md 0.0")
+    clips: Count = Field(420, description="kinetics400 validation clips: they teach the methods, methods.md 0.0")
     clip_seconds: Seconds = Field((5.0, 7.0), description="shortest and longest of these clips (10 s in Kinetics)")
     thumos14_validation_videos: Count = Field(24, description="untrimmed videos for weak supervision")
     thumos14_test_videos: Count = Field(24, description="untrimmed videos for testing")
@@ -184,9 +184,9 @@ class MiniWorld(Parameters):
     activitynet12_training_videos: Count = Field(24, description="untrimmed videos for weak supervision")
     activitynet12_validation_videos: Count = Field(24, description="untrimmed videos for testing")
     activitynet12_seconds: Seconds = Field((14.0, 32.0), description="shortest and longest of these videos")
-    prop_shown: Share = Field(0.8, description="share of instances in which the class's prop is in view")
-    outfit_kept: Share = Field(0.25, description="share of videos in the class's outfit; others wear any")
-    scene_kept: Share = Field(0.4, description="share of videos in the class's scene; others are anywhere")
+    prop_shown: Share = Field(0.9, description="share of instances in which the class's prop is in view")
+    outfit_kept: Share = Field(0.5, description="share of videos in the class's outfit; others wear any")
+    scene_kept: Share = Field(0.6, description="share of videos in the class's scene; others are anywhere")
     domain_gap: float = Field(
         0.5, ge=0, le=3, description="how untrimmed videos differ from clips: zoom, light, shake, grain"
     )
