@@ -179,7 +179,7 @@ class MiniWorld(Parameters):
     clips: Count = Field(420, description="kinetics400 validation clips: they teach the methods, methods.md 0.0")
     clip_seconds: Seconds = Field((5.0, 7.0), description="shortest and longest of these clips (10 s in Kinetics)")
     thumos14_validation_videos: Count = Field(24, description="untrimmed videos for weak supervision")
-    thumos14_test_videos: Count = Field(24, description="untrimmed videos for testing")
+    thumos14_test_videos: Count = Field(40, description="untrimmed videos for testing")
     thumos14_seconds: Seconds = Field((30.0, 80.0), description="shortest and longest of these videos")
     activitynet12_training_videos: Count = Field(24, description="untrimmed videos for weak supervision")
     activitynet12_validation_videos: Count = Field(24, description="untrimmed videos for testing")
