@@ -130,7 +130,8 @@ class Plan:
         """Frames and flow of a dataset."""
         dataset, flow = self.videos_of(dataset), self.suite.flow
         slug = f"{decoding.fps:g}fps-{decoding.crop}px"
-        frames = Recipe("decode", slug, {"videos": self.content(dataset), "decoding": decoding})
+        content = {"videos": self.content(dataset), "decoding": decoding, "version": decoding.version}
+        frames = Recipe("decode", slug, content)
         spec = {"frames": frames.full, "flow": flow, "version": flow.version}
         shards = self.dataset(dataset).shards
         return Clips(self.home(dataset), dataset, shards, decoding, flow, frames, Recipe("flow", flow.algorithm, spec))

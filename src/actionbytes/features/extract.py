@@ -18,8 +18,9 @@ from actionbytes.errors import UserError
 from actionbytes.features.store import VideoFeatures
 from actionbytes.parameters import Parameters
 from actionbytes.recipes import file_digest
-from actionbytes.video.decode import BrokenVideo, Decoding, VideoReader
+from actionbytes.video.decode import BrokenVideo, Decoding
 from actionbytes.video.flow import Flow, flow_pairs, restored, stored
+from actionbytes.video.isolated import IsolatedReader
 
 if TYPE_CHECKING:  # torch is imported when a network is loaded, not to read parameters
     from actionbytes.backbones.i3d import I3D
@@ -123,13 +124,13 @@ class MadeWith(Parameters):
 
 def file_features(
     path: Path, made_with: MadeWith, streams: tuple[Compute, Compute], threads: int = 1
-) -> tuple[VideoFeatures, VideoReader]:
+) -> tuple[VideoFeatures, IsolatedReader]:
     """Features of a video file, streaming: nothing touches the disk, memory does not grow with the video's length.
 
     Returns them with the reader, which knows the status (`ok` or `damaged`) and the source's size and rate. Raises
     BrokenVideo. threads: pairs of frames whose flow is computed at a time; the result does not depend on it.
     """
-    reader = VideoReader(path, made_with.decoding)
+    reader = IsolatedReader(path, made_with.decoding)
     pairs = with_flow(reader, made_with.flow, threads)
     try:
         features = video_features(pairs, *streams, made_with.decoding.fps, made_with.extraction)

@@ -14,8 +14,9 @@ from actionbytes.features.extract import MadeWith, TooShort, video_features
 from actionbytes.features.store import iterate_shards, write_shard
 from actionbytes.recipes import Recipe, plain
 from actionbytes.video.clips import Clip, write_clip
-from actionbytes.video.decode import BrokenVideo, Decoding, VideoReader
+from actionbytes.video.decode import BrokenVideo, Decoding
 from actionbytes.video.flow import Flow, flow_pairs, restored, stored
+from actionbytes.video.isolated import IsolatedReader
 
 Progress = Callable[[Iterable], Iterable]  # tqdm or nothing
 STATUS = "status.csv"
@@ -30,7 +31,7 @@ def decode_shard(
     """
 
     def one(entry: Entry, path: Path) -> Status:
-        reader = VideoReader(folder / entry.file, decoding)
+        reader = IsolatedReader(folder / entry.file, decoding)
         write_clip(path, reader)
         if reader.frames < 16:
             path.unlink()
