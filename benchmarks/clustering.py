@@ -33,9 +33,7 @@ def main():
     seconds = time.perf_counter() - start
     after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
     print(f"{args.points} points of {args.dim} dimensions, {points.nbytes / 2**30:.2f} GB; {args.clusters} clusters")
-    print(
-        f"{seconds:.0f} s, objective {objective:.4g}; peak memory {before:.2f} GB before, {after:.2f} with it"
-    )
+    print(f"{seconds:.0f} s, objective {objective:.4g}; peak memory {before:.2f} GB before, {after:.2f} with it")
 
 
 if __name__ == "__main__":
