@@ -10,7 +10,7 @@ from actionbytes.methods.parameters import LabelTransfer, Proposals
 from actionbytes.parameters import Parameters
 from actionbytes.recipes import Recipe
 from actionbytes.training.parameters import Training
-from actionbytes.training.pretrain import Pretraining
+from actionbytes.training.pretraining import Pretraining
 from actionbytes.video.decode import Decoding
 from actionbytes.video.flow import Flow
 

@@ -11,7 +11,7 @@ from actionbytes.evaluation.evaluate import Evaluation
 from actionbytes.features.extract import Extraction
 from actionbytes.localization.localize import Localization
 from actionbytes.parameters import Parameters, read_yaml, validated
-from actionbytes.training.pretrain import Pretraining
+from actionbytes.training.pretraining import Pretraining
 from actionbytes.video.decode import Decoding
 from actionbytes.video.flow import Flow
 

@@ -20,7 +20,7 @@ from actionbytes.training.parameters import Training
 
 if TYPE_CHECKING:
     from actionbytes.methods.base import Method
-    from actionbytes.training.pretrain import Pretraining
+    from actionbytes.training.pretraining import Pretraining
 
 Shards = Path | list[Path]
 Found = tuple[str, float, float, float]  # label, start (s), end (s), score
