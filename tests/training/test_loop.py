@@ -1,9 +1,11 @@
 """Training: learns, repeats, resumes to identical weights, and says in one line what is wrong."""
 
 import csv
-import multiprocessing
 import os
 import signal
+import subprocess
+import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -91,15 +93,10 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(tmp_path, name, calls):
         assert contents(tmp_path / "whole", more) == contents(tmp_path / "cut", more)
 
 
-def _killed(out):
-    run(out, "actionbytes", progress=stop_after(7, lambda: os.kill(os.getpid(), signal.SIGKILL)), checkpoint_s=0)
-
-
 def test_kill_9_loses_nothing(tmp_path):
-    process = multiprocessing.get_context("spawn").Process(target=_killed, args=(tmp_path / "cut",))
-    process.start()
-    process.join()
-    assert process.exitcode == -signal.SIGKILL
+    """This file is run as a script by another process, which kills itself on the way."""
+    process = subprocess.run([sys.executable, __file__, str(tmp_path / "cut")], check=False)
+    assert process.returncode == -signal.SIGKILL
     with pytest.raises(UserError, match="not finished"):
         load_run(tmp_path / "cut")
     assert contents(run(tmp_path / "cut", "actionbytes")) == contents(run(tmp_path / "whole", "actionbytes"))
@@ -212,3 +209,8 @@ def test_a_run_that_is_not_there_or_broken_is_an_error(tmp_path):
     (tmp_path / "run" / CONFIG).write_text("speed: 3\n" + (tmp_path / "run" / CONFIG).read_text())
     with pytest.raises(UserError, match="speed: no such parameter"):
         read_config(tmp_path / "run")
+
+
+if __name__ == "__main__":
+    suicide = stop_after(7, lambda: os.kill(os.getpid(), signal.SIGKILL))
+    run(Path(sys.argv[1]), "actionbytes", progress=suicide, checkpoint_s=0)
