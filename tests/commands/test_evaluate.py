@@ -240,7 +240,7 @@ def break_detections(rng, kind, content):
     if kind == "two videos":
         return text.replace(f'"{sorted(VIDEOS)[1]}"'.encode(), f'"{sorted(VIDEOS)[0]}"'.encode()), None
     if kind == "not text":
-        return [rng.bytes(200), b"\xff" + text, b"\x1f\x8b" + text, gzip.compress(text)[:-9], b""][
+        return [rng.bytes(200), b"\xff" + text, b"\x1f\x8b" + text, gzip.compress(text, mtime=0)[:-9], b""][
             rng.integers(5)
         ], None
     if kind == "huge":
