@@ -13,7 +13,7 @@ from actionbytes.plan import Plan
 
 try:
     plan = Plan.read()
-    TABLES = list(plan.tables())
+    TABLES, FIGURES = list(plan.tables()), list(plan.figures())
 except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
@@ -30,3 +30,14 @@ rule all:
     default_target: True
     input:
         expand("results/{table}.csv", table=TABLES),
+        expand("results/figures/{figure}.png", figure=FIGURES),
+
+
+rule tables:
+    input:
+        expand("results/{table}.csv", table=TABLES),
+
+
+rule figures:
+    input:
+        expand("results/figures/{figure}.png", figure=FIGURES),

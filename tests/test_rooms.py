@@ -16,7 +16,7 @@ LEVELS = [  # from the bottom up; rooms on one line may not import each other, b
     {"methods"},
     {"evaluation", "training"},
     {"reporting"},
-    {"pipeline"},
+    {"pipeline", "figures"},
     {"config", "artifacts", "plan", "bridge"},
     {"commands"},
     {"cli"},

@@ -81,6 +81,42 @@ class FeatureSet:
 
 
 @dataclass(frozen=True)
+class Stills:
+    """One frame a snippet of a few videos of a subset: what pictures need of the videos, small enough to be cached."""
+
+    home: Path  # data/<suite>/<dataset>
+    dataset: str
+    subset: str
+    videos: int
+    decoding: Decoding
+    recipe: Recipe
+
+    @property
+    def file(self) -> Path:
+        return self.home / "stills" / f"{self.recipe.name}.h5"
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """The source classes that are too close to a target's for zero-shot, found by rule."""
+
+    folder: Path  # results/exclusions/<suite>
+    dataset: str
+    subset: str
+    target: str
+    recipe: Recipe
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"{self.recipe.name}.csv"
+
+    @property
+    def datasets(self) -> tuple[str, str]:
+        """Where the classes come from, and whose they must not be."""
+        return self.dataset, self.target
+
+
+@dataclass(frozen=True)
 class Run:
     """Training runs of one method on one source under one recipe; one folder per seed."""
 
@@ -93,18 +129,27 @@ class Run:
     parameters: Parameters
     training: Training
     init: "Run | None"
+    excluded: Excluded | None = None
 
     def seed(self, seed: int) -> Path:
         return self.folder / f"seed{seed}"
+
+    def model(self, seed: int) -> Path:
+        return self.seed(seed) / "model.safetensors"
 
     @property
     def inputs(self) -> list[Path]:
         """The feature shards it learns from."""
         return self.features.files(self.subset)
 
+    @property
+    def exclusions(self) -> list[Path]:
+        """The list of classes it leaves out, if any."""
+        return [self.excluded.file] if self.excluded else []
+
     def init_models(self, seed: int) -> list[Path]:
         """The model it starts from, if any."""
-        return [self.init.seed(seed) / "model.safetensors"] if self.init else []
+        return [self.init.model(seed)] if self.init else []
 
 
 @dataclass(frozen=True)
@@ -119,6 +164,7 @@ class Localized:
     localization: Localization
     proposals: Proposals | None
     transfer: LabelTransfer | None
+    stage: int | None = None  # of the run; none: the last
 
     def folder(self, seed: int) -> Path:
         return self.run.seed(seed) / self.target / self.recipe.name

@@ -5,6 +5,7 @@ from typing import Literal
 
 from pydantic import Field, model_validator
 
+from actionbytes.data.exclusions import Exclusion
 from actionbytes.data.mini.world import MiniWorld
 from actionbytes.errors import UserError
 from actionbytes.evaluation.evaluate import Evaluation
@@ -82,6 +83,7 @@ class Suite(Parameters):
     pretraining: Pretraining = Field(Pretraining(), description="of the backbone, where no published weights are used")
     features: Extraction = Field(Extraction(), description="snippet features")
     words: Words = Field(Words(), description="word vectors")
+    exclusion: Exclusion = Field(Exclusion(), description="which source classes zero-shot experiments leave out")
     methods: dict[str, MethodSizes] = Field(default_factory=dict, description="sizes of the methods in this suite")
     localization: Localization = Field(Localization(), description="defaults of turning scores into segments")
     evaluation: Metrics = Field(Metrics(), description="what is measured, under every protocol")

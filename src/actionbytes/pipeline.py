@@ -51,15 +51,21 @@ def train_run(
     out: Path,
     init: Path | None = None,
     progress: Callable | None = None,
+    exclude: Collection[str] = (),
 ) -> PackedFeatures:
     """Train a method on the labelled videos of a subset; write the run into `out`. Returns the features it saw.
 
-    Only which classes a video shows is used, never when. Videos that the features set aside are left out.
+    Only which classes a video shows is used, never when. Videos that the features set aside, or that show a class in
+    `exclude`, are left out.
     """
     from actionbytes.features.making import remember
     from actionbytes.training.loop import train
 
-    videos = {name: v for name, v in of_subset(read_annotations(annotations), subset).items() if v.instances}
+    videos = {
+        name: video
+        for name, video in of_subset(read_annotations(annotations), subset).items()
+        if video.instances and not set(video.labels) & set(exclude)
+    }
     if not videos:
         raise UserError(f"{annotations}: no video of subset {subset!r} has a label to learn from")
     features = load_features(shards, videos)
@@ -106,12 +112,16 @@ class Localizer:
         classes: Sequence[str] = (),
         words: Path | None = None,
         aliases: Mapping[str, str] = ALIASES,
+        stage: int | None = None,
     ) -> "Localizer":
-        """From a run's folder. transfer: carry its classes over to `classes` by the word vectors in `words`."""
+        """From a run's folder. transfer: carry its classes over to `classes` by the word vectors in `words`.
+
+        stage: the model as it was after that stage (mining round); none: the last.
+        """
         from actionbytes.methods.transfer import transfer_matrix
         from actionbytes.training.runs import load_run
 
-        method, trained = load_run(run)
+        method, trained = load_run(run, stage)
         targets, matrix = list(trained.classes), None
         if transfer:
             targets = list(classes)

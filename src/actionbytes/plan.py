@@ -4,15 +4,16 @@ The Snakefile asks it for inputs, the scripts get their parameters from it. It o
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
 from pydantic import Field
 
-from actionbytes.artifacts import Backbones, Clips, FeatureSet, Localized, Run
+from actionbytes.artifacts import Backbones, Clips, Excluded, FeatureSet, Localized, Run, Stills
 from actionbytes.config import Config, DatasetParameters, Suite, read_config
+from actionbytes.data.words import ALIASES
 from actionbytes.errors import UserError
 from actionbytes.localization.localize import Localization
 from actionbytes.methods.parameters import LabelTransfer, Proposals
@@ -31,6 +32,7 @@ TIERS = {
 }
 
 Found = TypeVar("Found")
+Cell = tuple[int, str, str, int]  # number of a row or point, experiment, dataset, seed
 
 
 class Source(Parameters):
@@ -38,6 +40,7 @@ class Source(Parameters):
 
     dataset: str
     subset: str
+    exclude: str | None = Field(None, description="zero-shot: a dataset whose classes are taken out of the source")
 
 
 class Experiment(Parameters):
@@ -47,6 +50,7 @@ class Experiment(Parameters):
     source: Source = Field(description="what it learns from")
     targets: dict[str, str] = Field(description="what it is tested on: dataset -> subset")
     init: str | None = Field(None, description="experiment whose run (same seed) this one starts from")
+    stage: int | None = Field(None, ge=1, description="test the model as it was after this stage (mining round)")
     parameters: dict[str, Any] = Field(default_factory=dict, description="of the method")
     training: dict[str, Any] = Field(default_factory=dict, description="of its training")
     decoding: dict[str, Any] = Field(default_factory=dict, description="of its features, such as fps")
@@ -162,6 +166,14 @@ class Plan:
         spec = {"flow": clips.flow_recipe.full, "weights": identity, "extraction": suite.features}
         return FeatureSet(clips, suite.features, Recipe("extract", f"i3d-{decoding.fps:g}fps", spec), weights)
 
+    def stills(self, dataset: str, subset: str, videos: int) -> Stills:
+        """Frames of a few videos, for pictures."""
+        dataset = self.videos_of(dataset)
+        decoding = self.suite.decoding
+        spec = {"videos": self.content(dataset), "subset": subset, "count": videos, "decoding": decoding}
+        recipe = Recipe("stills", f"{subset}-{videos}", spec)
+        return Stills(self.home(dataset), dataset, subset, videos, decoding, recipe)
+
     # runs
 
     def experiment(self, name: str) -> Experiment:
@@ -187,19 +199,45 @@ class Plan:
         )
         source, features = experiment.source, self.features(experiment.source.dataset, experiment.decoding)
         init = self.run(experiment.init) if experiment.init else None
+        excluded = self.excluded(source)
         spec = {
             "method": experiment.method,
             "parameters": parameters,
             "training": training,
-            "source": source,
+            "source": {"dataset": source.dataset, "subset": source.subset},
             "labels": self.content(source.dataset),
             "features": features.recipe.full,
             "init": init.recipe.full if init else None,
-        }
+        } | ({"excluded": excluded.recipe.full} if excluded else {})
         recipe = Recipe("train", f"{experiment.method}-{source.dataset}", spec)
         folder = Path("results/runs") / self.config.suite / recipe.name
         return Run(
-            folder, recipe, experiment.method, source.dataset, source.subset, features, parameters, training, init
+            folder,
+            recipe,
+            experiment.method,
+            source.dataset,
+            source.subset,
+            features,
+            parameters,
+            training,
+            init,
+            excluded,
+        )
+
+    def excluded(self, source: Source) -> Excluded | None:
+        """The classes that an experiment takes out of its source, if any."""
+        if not source.exclude:
+            return None
+        spec = {
+            "source": self.content(source.dataset),
+            "subset": source.subset,
+            "target": self.content(source.exclude),
+            "how": self.suite.exclusion,
+            "aliases": {**ALIASES, **self.suite.words.aliases},
+        }
+        recipe = Recipe("exclude", f"{source.dataset}-without-{source.exclude}", spec)
+        return Excluded(
+            Path("results/exclusions") / self.config.suite, source.dataset, source.subset, source.exclude, recipe
         )
 
     def localized(self, name: str, target: str) -> Localized:
@@ -226,7 +264,7 @@ class Plan:
             "labels": self.content(target),
             "subset": experiment.targets[target],
             "evaluation": self.suite.evaluation,
-        }
+        } | ({"stage": experiment.stage} if experiment.stage else {})
         slug = f"{experiment.targets[target]}-{'proposals' if localization.proposals else 'threshold'}"
         return Localized(
             run,
@@ -237,6 +275,7 @@ class Plan:
             localization,
             proposals if localization.proposals else None,
             transfer if crosses else None,
+            experiment.stage,
         )
 
     @property
@@ -266,8 +305,8 @@ class Plan:
                     found[name] = paper
         return found
 
-    def cells(self, table: str) -> list[tuple[int, str, str, int]]:
-        """(row number, experiment, dataset, seed) of everything a table shows."""
+    def cells(self, table: str) -> list[Cell]:
+        """Everything a table shows."""
         found = []
         declared = self.tables()[table].tables[table]
         for number, row in enumerate(declared.rows):
@@ -278,28 +317,88 @@ class Plan:
                     found += [(number, row.experiment, dataset, seed) for seed in self.seeds(row.experiment)]
         return found
 
-    def metrics(self, table: str) -> list[Path]:
-        """The metrics files that a table is rendered from, in the order of `cells`."""
-        return [self.localized(e, d).folder(s) / "metrics.json" for _, e, d, s in self.cells(table)]
+    def metrics(self, cells: Iterable[Cell]) -> list[Path]:
+        """The metrics files of cells of a table or figure, in their order."""
+        return [self.localized(e, d).folder(s) / "metrics.json" for _, e, d, s in cells]
+
+    def facts(self, paper: Paper) -> dict[str, str]:
+        """What a reader of any result must know."""
+        facts = {"paper": f"{paper.name}, {paper.venue}", "suite": self.config.suite, "tier": self.suite.tier}
+        return facts | {"meaning": TIERS[self.suite.tier]}
 
     def declaration(self, name: str) -> dict[str, Any]:
         """All that `render_table` shows: the table, which metrics belong to which cell, and what a reader must know."""
-        paper = self.tables()[name]
-        facts = {"paper": f"{paper.name}, {paper.venue}", "suite": self.config.suite, "tier": self.suite.tier}
+        paper, cells = self.tables()[name], self.cells(name)
         return {
             "table": paper.tables[name],
-            "cells": self.cells(name),
-            "facts": facts | {"meaning": TIERS[self.suite.tier]},
+            "cells": cells,
+            "metrics": self.metrics(cells),
+            "facts": self.facts(paper),
             "features": f"i3d-w{self.suite.backbone.width:g}-{self.suite.decoding.fps:g}fps",
+            "version": STAGES["render_table"],
         }
 
+    # figures
+
+    def figures(self) -> dict[str, Paper]:
+        """Figure name -> paper, for every figure that is drawn here."""
+        found = {}
+        for paper in self.papers.values():
+            for name, figure in paper.figures.items():
+                for point in figure.points:
+                    self.experiment(point.experiment)
+                if figure.kind:
+                    found[name] = paper
+        return found
+
+    def drawing(self, name: str) -> dict[str, Any]:
+        """All that `render_figure` draws, and the files that it reads, by kind of figure."""
+        paper = self.figures()[name]
+        figure = paper.figures[name]
+        drawn = {"figure": figure, "facts": self.facts(paper), "version": STAGES["render_figure"]}
+        if figure.kind == "curve":
+            cells = [
+                (number, point.experiment, column.dataset, seed)
+                for number, point in enumerate(figure.points)
+                for column in figure.columns
+                if column.dataset in set(self._targets(point.experiment))
+                for seed in self.seeds(point.experiment)
+            ]
+            models = [self.run(e).model(s) for _, e, _, s in cells] if figure.loss else []
+            return drawn | {"cells": cells, "metrics": self.metrics(cells), "models": list(dict.fromkeys(models))}
+        experiment = self.experiment(figure.points[0].experiment)
+        subset = experiment.targets.get(figure.dataset) or experiment.source.subset
+        stills = self.stills(figure.dataset, subset, figure.videos)
+        seed = self.seeds(figure.points[0].experiment)[0]
+        drawn |= {"stills": stills, "home": self.home(figure.dataset), "subset": subset, "seed": seed}
+        if figure.kind == "qualitative":
+            found = [self.localized(p.experiment, figure.dataset).folder(seed) for p in figure.points]
+            return drawn | {"detections": [folder / "detections.json" for folder in found]}
+        run = self.run(figure.points[0].experiment)
+        features = self.features(figure.dataset, experiment.decoding)
+        return drawn | {
+            "models": [run.model(seed)],
+            "features": features.files(subset),
+            "cutting": experiment.proposals,
+        }
+
+    def drawn_from(self, name: str) -> list[Path]:
+        """The files that a figure reads."""
+        drawn = self.drawing(name)
+        stills = [drawn["stills"].file] if "stills" in drawn else []
+        files = [path for kind in ("metrics", "models", "detections", "features") for path in drawn.get(kind, [])]
+        return stills + files
+
+    # keys
+
     def key(self, name: str) -> Path:
-        """The file that is newer than a table if the table no longer shows what is declared."""
+        """The file that is newer than a table or figure that no longer shows what is declared."""
         return Path("results/.keys") / f"{name}.json"
 
     def write_key(self, name: str) -> None:
-        """Write a table's key if its content differs from what is there."""
-        declared = self.declaration(name) | {"metrics": self.metrics(name), "version": STAGES["render_table"]}
+        """Write a result's key if its content differs from what is there."""
+        declared = self.declaration(name) if name in self.tables() else self.drawing(name)
+        declared = {key: value.file if isinstance(value, Stills) else value for key, value in declared.items()}
         text = json.dumps(plain(declared), indent=1, sort_keys=True) + "\n"
         path = self.root / self.key(name)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -321,6 +420,14 @@ class Plan:
 
     def find_run(self, recipe: str) -> Run:
         return self._found(self._runs, recipe)
+
+    def find_stills(self, dataset: str, recipe: str) -> Stills:
+        drawn = (self.drawing(name) for name in self.figures())
+        found = {(x["stills"].dataset, x["stills"].recipe.name): x["stills"] for x in drawn if "stills" in x}
+        return self._found(found, (dataset, recipe))
+
+    def find_excluded(self, recipe: str) -> Excluded:
+        return self._found({x.excluded.recipe.name: x.excluded for x in self._runs.values() if x.excluded}, recipe)
 
     def find_localized(self, run: str, target: str, recipe: str) -> Localized:
         return self._found(self._localized, (run, target, recipe))

@@ -13,6 +13,7 @@ import pytest
 import yaml
 
 from actionbytes.data.annotations import of_subset, read_annotations
+from actionbytes.data.exclusions import read_excluded
 from actionbytes.plan import Plan
 
 TABLE = "results/table1_what2when.csv"
@@ -101,6 +102,38 @@ def test_a_second_run_does_nothing(made, snakemake):
 def test_truth_is_that_of_the_rendered_files(made):
     videos = of_subset(read_annotations(made / "data/mini/thumos14/annotations.json"), "test")
     assert all(v.instances for v in videos.values())
+
+
+def test_figures_and_zero_shot_come_from_the_same_world(made, snakemake):
+    """The figures of ActionBytes and the zero-shot table; whose classes were left out is a file."""
+    figures = ["fig4_actionbytes", "fig6_iterations", "fig7_proposals", "fig8_qualitative"]
+    targets = ["results/table2_zero_shot.csv", *(f"results/figures/{name}.png" for name in figures)]
+    snakemake(made, "--cores", "2", *targets)
+    for name in figures:
+        folder = made / "results/figures"
+        assert (folder / f"{name}.png").read_bytes()[1:4] == b"PNG"
+        assert (folder / f"{name}.pdf").read_bytes()[:4] == b"%PDF"
+        assert len(list(csv.DictReader((folder / f"{name}.csv").open()))) > 3
+        assert json.loads((folder / f"{name}.provenance.json").read_text())["runs"]
+    rounds = [r["x"] for r in csv.DictReader((made / "results/figures/fig6_iterations.csv").open())]
+    assert rounds[:6] == ["0", "1", "2", "3", "4", "5"]
+    (excluded,) = made.glob("results/exclusions/mini/kinetics400-without-thumos14-*.csv")
+    assert "clean and jerk" in read_excluded(excluded)
+    runs = [
+        yaml.safe_load(path.open()) for path in made.glob("results/runs/mini/wtalc-kinetics400-*/seed0/config.yaml")
+    ]
+    assert {len(run["classes"]) for run in runs} == {32, 32 - len(read_excluded(excluded))}
+    before = {path: path.read_bytes() for path in (made / "results/figures").iterdir()}
+    for path in (made / "results/figures").glob("*.p*"):
+        path.unlink()
+    (made / "data/mini/thumos14/videos").rename(made / "data/mini/thumos14/away")  # pictures need no videos
+    try:
+        snakemake(made, "--cores", "2", *targets)
+    finally:
+        (made / "data/mini/thumos14/away").rename(made / "data/mini/thumos14/videos")
+    after = {path: path.read_bytes() for path in (made / "results/figures").iterdir()}
+    same = {path.name for path in before if before[path] == after[path]}
+    assert {f"{name}.{kind}" for name in figures for kind in ("png", "pdf", "csv")} <= same
 
 
 def kill_at(folder: Path, rule: str, seconds: float = 300) -> None:

@@ -15,7 +15,8 @@ wildcard_constraints:
     recipe=r"[\w.-]+-[0-9a-f]{10}",
     run=r"[\w.-]+-[0-9a-f]{10}",
     seed=r"\d+",
-    table="|".join(TABLES),
+    table="|".join(TABLES) or "none",
+    figure="|".join(FIGURES) or "none",
 
 
 onstart:

@@ -1,6 +1,26 @@
 # Needs:  features, annotations, papers/*.yaml (experiments)
 # Makes:  results/runs/<suite>/<run>/seed<k>/model.safetensors and below it, per target, detections and metrics
-# Steps:  train_method -> localize_actions -> evaluate_detections
+# Steps:  (list_exclusions, for zero-shot) -> train_method -> localize_actions -> evaluate_detections
+
+
+rule list_exclusions:
+    input:
+        source=lambda w: ancient(str(plan.origin(plan.find_excluded(w.recipe).dataset))),
+        target=lambda w: ancient(str(plan.origin(plan.find_excluded(w.recipe).target))),
+    output:
+        "results/exclusions/{suite}/{recipe}.csv",
+    log:
+        "logs/list_exclusions/{suite}-{recipe}.log",
+    threads: 1
+    params:
+        excluded=lambda w: plan.find_excluded(w.recipe),
+        how=plan.suite.exclusion,
+        aliases=plan.suite.words.aliases,
+        homes=lambda w: [str(plan.home(d)) for d in plan.find_excluded(w.recipe).datasets],
+    message:
+        "Listing classes that zero-shot leaves out: {wildcards.recipe}"
+    script:
+        "../scripts/list_exclusions.py"
 
 
 rule train_method:
@@ -8,6 +28,7 @@ rule train_method:
         annotations=lambda w: ancient(str(plan.origin(plan.find_run(w.run).dataset))),
         features=lambda w: [ancient(p) for p in as_text(plan.find_run(w.run).inputs)],
         init=lambda w: [ancient(p) for p in as_text(plan.find_run(w.run).init_models(int(w.seed)))],
+        excluded=lambda w: [ancient(p) for p in as_text(plan.find_run(w.run).exclusions)],
     output:
         "results/runs/{suite}/{run}/seed{seed}/model.safetensors",
     log:

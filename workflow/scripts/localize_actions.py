@@ -19,6 +19,7 @@ with job(snakemake):
         classes_of(videos),
         words[0] if words else None,
         {**ALIASES, **snakemake.params.aliases},
+        what.stage,
     )
     shards = [Path(path) for path in snakemake.input.features]
     detections = localize_run(localizer, shards, videos, lines)

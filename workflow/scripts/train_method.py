@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from actionbytes.bridge import job
+from actionbytes.data.exclusions import read_excluded
 from actionbytes.pipeline import train_run
 
 with job(snakemake):
@@ -19,5 +20,6 @@ with job(snakemake):
         out,
         init[0] if init else None,
         lambda done, total, losses: print(f"step {done}/{total} {losses}") if done % 100 == 0 else None,
+        [name for path in snakemake.input.excluded for name in read_excluded(Path(path))],
     )
     run.recipe.write(out.parent)
