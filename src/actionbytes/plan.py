@@ -75,8 +75,9 @@ class Plan:
                 self.experiments[name] = validated(Experiment, values, where)
         for method, sizes in self.suite.methods.items():  # early, with the file's own keys
             where = f"params.yaml: {config.suite}.methods.{method}"
-            validated(method_parameters(method), sizes.parameters, f"{where}.parameters")
-            validated(Training, sizes.training, f"{where}.training")
+            kind = method_parameters(method)
+            validated(kind, sizes.parameters, f"{where}.parameters")
+            validated(Training, merged(kind.schedule, sizes.training), f"{where}.training")
 
     @classmethod
     def read(cls, root: Path = Path()) -> "Plan":
@@ -183,7 +184,9 @@ class Plan:
             kind, merged(sizes.parameters if sizes else {}, experiment.parameters), f"{where}: parameters"
         )
         training = validated(
-            Training, merged(sizes.training if sizes else {}, experiment.training), f"{where}: training"
+            Training,
+            merged(kind.schedule, sizes.training if sizes else {}, experiment.training),
+            f"{where}: training",
         )
         source, features = experiment.source, self.features(experiment.source.dataset, experiment.decoding)
         init = self.run(experiment.init) if experiment.init else None
@@ -208,34 +211,36 @@ class Plan:
         if target not in experiment.targets:
             raise UserError(f"experiment {name}: has no target {target!r}; it names {', '.join(experiment.targets)}")
         here, where = experiment.for_target.get(target, {}), f"experiment {name}, target {target}"
-        defaults = self.suite.localization.model_dump(exclude_unset=True)
+        kind = method_parameters(experiment.method).localization
+        defaults = self.suite.localization.model_dump(exclude_unset=True) if kind is Localization else {}
         localization = validated(
-            Localization,
+            kind,
             merged(defaults, experiment.localization, here.get("localization", {})),
             f"{where}: localization",
         )
         proposals = validated(Proposals, merged(experiment.proposals, here.get("proposals", {})), f"{where}: proposals")
         transfer = validated(LabelTransfer, merged(experiment.transfer, here.get("transfer", {})), f"{where}: transfer")
-        crosses = target != experiment.source.dataset
+        crosses, cuts = target != experiment.source.dataset, getattr(localization, "proposals", False)
+        if crosses:
+            method_parameters(experiment.method).check_transfer(where)
         features = self.features(target, experiment.decoding)
         spec = {
             "localization": localization,
-            "proposals": proposals if localization.proposals else None,
+            "proposals": proposals if cuts else None,
             "transfer": {"how": transfer, "words": self.words_identity} if crosses else None,
             "features": features.recipe.full,
             "labels": self.content(target),
             "subset": experiment.targets[target],
             "evaluation": self.suite.evaluation,
         }
-        slug = f"{experiment.targets[target]}-{'proposals' if localization.proposals else 'threshold'}"
         return Localized(
             run,
             target,
             experiment.targets[target],
             features,
-            Recipe("localize", slug, spec),
+            Recipe("localize", f"{experiment.targets[target]}-{localization.slug}", spec),
             localization,
-            proposals if localization.proposals else None,
+            proposals if cuts else None,
             transfer if crosses else None,
         )
 
