@@ -24,9 +24,20 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/runs.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/submissions.smk"
 
 
 rule all:
     default_target: True
     input:
         expand("results/{table}.csv", table=TABLES),
+
+
+for paper in plan.papers:  # `snakemake stpn`: everything of one paper that is made here
+    if plan.results(paper):
+
+        rule:
+            name:
+                paper
+            input:
+                as_text(plan.results(paper)),

@@ -19,7 +19,7 @@ from actionbytes.methods.parameters import LabelTransfer, Proposals
 from actionbytes.methods.registry import method_parameters
 from actionbytes.parameters import Parameters, validated
 from actionbytes.recipes import STAGES, Recipe, file_digest, plain, write_text
-from actionbytes.reporting.papers import Paper, read_papers
+from actionbytes.reporting.papers import Paper, Submission, read_papers
 from actionbytes.training.parameters import Training
 from actionbytes.video.decode import Decoding
 
@@ -137,13 +137,17 @@ class Plan:
         shards = self.dataset(dataset).shards
         return Clips(self.home(dataset), dataset, shards, decoding, flow, frames, Recipe("flow", flow.algorithm, spec))
 
-    def backbones(self, decoding: Decoding) -> Backbones | None:
-        """The streams that are pretrained here; none where published weights are used."""
+    def backbones(self) -> Backbones | None:
+        """The streams that are pretrained here; none where published weights are used.
+
+        A suite has one backbone, pretrained at the suite's own frame rate as the published I3D is, whatever rate an
+        experiment's features have.
+        """
         backbone = self.suite.backbone
         if backbone.rgb:
             return None
         dataset, subset = PRETRAIN_ON
-        clips = self.clips(dataset, decoding)
+        clips = self.clips(dataset, self.suite.decoding)
         how = self.suite.pretraining.model_copy(update={"flow_bound": self.suite.flow.bound})
         spec = {"flow": clips.flow_recipe.full, "subset": subset, "backbone": backbone, "how": how}
         recipe = Recipe("pretrain", f"i3d-w{backbone.width:g}", spec)
@@ -154,7 +158,7 @@ class Plan:
         """Features of a dataset, with what an experiment changes about decoding."""
         suite = self.suite
         decoding = validated(Decoding, merged(suite.decoding.model_dump(), changes or {}), "experiment: decoding")
-        clips, own = self.clips(dataset, decoding), self.backbones(decoding)
+        clips, own = self.clips(dataset, decoding), self.backbones()
         if own:
             weights, identity = (own.file("rgb"), own.file("flow")), own.recipe.full
         else:
@@ -277,7 +281,7 @@ class Plan:
         declared = self.tables()[table].tables[table]
         for number, row in enumerate(declared.rows):
             if row.experiment:
-                targets = set(self._targets(row.experiment))
+                targets = {t for t in self._targets(row.experiment) if not self.hidden(row.experiment, t)}
                 datasets = [c.dataset for c in declared.columns if c.dataset in targets]
                 for dataset in dict.fromkeys(datasets):
                     found += [(number, row.experiment, dataset, seed) for seed in self.seeds(row.experiment)]
@@ -295,8 +299,28 @@ class Plan:
             "table": paper.tables[name],
             "cells": self.cells(name),
             "facts": facts | {"meaning": TIERS[self.suite.tier]},
-            "features": f"i3d-w{self.suite.backbone.width:g}-{self.suite.decoding.fps:g}fps",
+            "features": {number: self.features_of(experiment) for number, experiment, *_ in self.cells(name)},
         }
+
+    def features_of(self, experiment: str) -> str:
+        """What a table says about the features of a row."""
+        fps = self.run(experiment).features.clips.decoding.fps
+        return f"i3d-w{self.suite.backbone.width:g}-{fps:g}fps"
+
+    def submissions(self) -> dict[str, Submission]:
+        """Name -> what is submitted to a test server, for every experiment with that target here."""
+        declared = {name: entry for paper in self.papers.values() for name, entry in paper.submissions.items()}
+        return {name: x for name, x in declared.items() if x.dataset in set(self._targets(x.experiment))}
+
+    def submitted(self, name: str) -> Localized:
+        """The detections that a submission is made of."""
+        return self.localized(self.submissions()[name].experiment, self.submissions()[name].dataset)
+
+    def results(self, paper: str) -> list[Path]:
+        """Everything that is made of a paper here."""
+        tables = [Path("results") / f"{name}.csv" for name, owner in self.tables().items() if owner.paper == paper]
+        sent = self.papers[paper].submissions.keys() & self.submissions().keys()
+        return tables + [Path("results") / f"{name}.json" for name in sorted(sent)]
 
     def key(self, name: str) -> Path:
         """The file that is newer than a table if the table no longer shows what is declared."""
@@ -356,13 +380,17 @@ class Plan:
 
     @cached_property
     def _backbones(self) -> dict[str, Backbones]:
-        found = (self.backbones(x.clips.decoding) for x in self._features.values())
-        return {x.recipe.name: x for x in found if x}
+        own = self.backbones()
+        return {own.recipe.name: own} if own else {}
 
     @cached_property
     def _clips(self) -> dict[tuple[str, str], Clips]:
         found = [x.clips for x in (*self._features.values(), *self._backbones.values())]
         return {(x.dataset, r.name): x for x in found for r in (x.frames_recipe, x.flow_recipe)}
+
+    def hidden(self, experiment: str, target: str) -> bool:
+        """Whether only a test server knows what an experiment should find there."""
+        return self.experiment(experiment).targets[target] in self.dataset(target).hidden
 
     def _targets(self, experiment: str) -> Iterator[str]:
         return (t for t in self.experiment(experiment).targets if t in self.suite.datasets)
