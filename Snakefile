@@ -24,6 +24,7 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/runs.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/submissions.smk"
 
 
 rule all:
@@ -41,3 +42,13 @@ rule tables:
 rule figures:
     input:
         expand("results/figures/{figure}.png", figure=FIGURES),
+
+
+for paper in plan.papers:  # `snakemake stpn`: everything of one paper that is made here
+    if plan.results(paper):
+
+        rule:
+            name:
+                paper
+            input:
+                as_text(plan.results(paper)),

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from actionbytes.data.manifests import shard_names
 from actionbytes.features.extract import Extraction
-from actionbytes.localization.localize import Localization
 from actionbytes.methods.parameters import LabelTransfer, Proposals
 from actionbytes.parameters import Parameters
 from actionbytes.recipes import Recipe
@@ -161,7 +160,7 @@ class Localized:
     subset: str
     features: FeatureSet
     recipe: Recipe
-    localization: Localization
+    localization: Parameters
     proposals: Proposals | None
     transfer: LabelTransfer | None
     stage: int | None = None  # of the run; none: the last

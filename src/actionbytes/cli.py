@@ -20,6 +20,10 @@ COMMANDS = {  # name -> (module:attribute, one line for --help)
     "train": ("actionbytes.commands.train:train", "Train a method on features."),
     "localize": ("actionbytes.commands.localize:localize", "Detections from a trained run."),
     "detect": ("actionbytes.commands.detect:detect", "Own videos to detections and a timeline picture."),
+    "submission": (
+        "actionbytes.commands.submission:submission",
+        "Detections to a submission for ActivityNet's test server, checked.",
+    ),
     "weights": ("actionbytes.commands.weights:weights", "Inspect or convert published I3D weights."),
     "audit": ("actionbytes.commands.audit:audit", "Where the papers contradict each other or themselves."),
 }

@@ -44,6 +44,7 @@ class DatasetParameters(Parameters):
 
     shards: int = Field(2, ge=1, le=4096, description="Jobs per subset and stage; a video's shard is a hash of its id.")
     videos_of: str | None = Field(None, description="another dataset whose videos and features this one labels anew")
+    hidden: tuple[str, ...] = Field((), description="subsets whose truth only a test server has: no metrics of them")
 
 
 class Words(Parameters):

@@ -1,7 +1,7 @@
 """Whole steps on files: what the command line and the workflow's scripts both call."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,8 +13,8 @@ from actionbytes.data.manifests import read_status, write_csv
 from actionbytes.data.words import ALIASES, cosine_similarity, embed_labels, read_word2vec, wanted_words
 from actionbytes.errors import UserError
 from actionbytes.features.store import PackedFeatures, load_features, read_made_with
-from actionbytes.localization.localize import Localization, localize, to_seconds
-from actionbytes.methods.parameters import LabelTransfer, Proposals
+from actionbytes.localization.localize import to_seconds
+from actionbytes.methods.parameters import LabelTransfer, MethodParameters, Proposals
 from actionbytes.parameters import Parameters
 from actionbytes.training.parameters import Training
 
@@ -42,7 +42,7 @@ def labels_of(names: Sequence[str], videos: Mapping[str, Video], classes: Sequen
 
 def train_run(
     method: str,
-    parameters: Parameters,
+    parameters: MethodParameters,
     training: Training,
     shards: Shards,
     annotations: Path,
@@ -68,7 +68,7 @@ def train_run(
     }
     if not videos:
         raise UserError(f"{annotations}: no video of subset {subset!r} has a label to learn from")
-    features = load_features(shards, videos)
+    features = load_features(shards, videos, parameters.feature_streams)
     classes = classes_of(videos)
     train(
         method,
@@ -97,7 +97,7 @@ class Localizer:
     dim: int
     streams: tuple[str, ...]
     classes: list[str]
-    localization: Localization
+    localization: Parameters  # the group that the method names
     proposals: Proposals
     transfer: LabelTransfer | None = None
     matrix: np.ndarray | None = None  # (C_target, C_source)
@@ -106,7 +106,7 @@ class Localizer:
     def of(
         cls,
         run: Path,
-        localization: Localization,
+        localization: Parameters,
         proposals: Proposals | None = None,
         transfer: LabelTransfer | None = None,
         classes: Sequence[str] = (),
@@ -122,8 +122,11 @@ class Localizer:
         from actionbytes.training.runs import load_run
 
         method, trained = load_run(run, stage)
+        if not isinstance(localization, method.group.localization):
+            raise ValueError(f"{trained.method} localizes by {method.group.localization.__name__}")
         targets, matrix = list(trained.classes), None
         if transfer:
+            method.group.check_transfer(str(run))
             targets = list(classes)
             matrix = transfer_matrix(_similarity(targets, trained.classes, words, aliases), transfer)
         cut = proposals or Proposals()
@@ -131,7 +134,6 @@ class Localizer:
 
     def __call__(self, features: np.ndarray, hop_s: float, duration: float) -> tuple[list[Found], np.ndarray]:
         """Detections (label, start s, end s, score) in a video's features (T, D), and its activations (T, C)."""
-        from actionbytes.methods.bytes import proposals as proposals_of
         from actionbytes.methods.transfer import transfer_cas
 
         if features.shape[1] != self.dim:
@@ -139,14 +141,12 @@ class Localizer:
                 f"the run was trained on {self.dim}-d features, these have {features.shape[1]}; use the same recipe"
             )
         prediction = self.method.predict(features)
-        cas = prediction.cas
         if self.transfer:
-            cas = transfer_cas(cas, self.matrix, self.transfer)
-        cuts = proposals_of(prediction.latent, self.proposals) if self.localization.proposals else None
-        segments = localize(cas, self.localization, cuts)
+            prediction = replace(prediction, cas=transfer_cas(prediction.cas, self.matrix, self.transfer))
+        segments = self.method.localize(prediction, self.localization, self.proposals)
         start, end = to_seconds(segments, hop_s, duration)
         labels = [self.classes[c] for c in segments.label]
-        return list(zip(labels, start.tolist(), end.tolist(), segments.score.tolist(), strict=True)), cas
+        return list(zip(labels, start.tolist(), end.tolist(), segments.score.tolist(), strict=True)), prediction.cas
 
 
 def localize_run(

@@ -20,7 +20,7 @@ from actionbytes.methods.parameters import LabelTransfer, Proposals
 from actionbytes.methods.registry import method_parameters
 from actionbytes.parameters import Parameters, validated
 from actionbytes.recipes import STAGES, Recipe, file_digest, plain, write_text
-from actionbytes.reporting.papers import Paper, read_papers
+from actionbytes.reporting.papers import Paper, Submission, read_papers
 from actionbytes.training.parameters import Training
 from actionbytes.video.decode import Decoding
 
@@ -79,8 +79,9 @@ class Plan:
                 self.experiments[name] = validated(Experiment, values, where)
         for method, sizes in self.suite.methods.items():  # early, with the file's own keys
             where = f"params.yaml: {config.suite}.methods.{method}"
-            validated(method_parameters(method), sizes.parameters, f"{where}.parameters")
-            validated(Training, sizes.training, f"{where}.training")
+            kind = method_parameters(method)
+            validated(kind, sizes.parameters, f"{where}.parameters")
+            validated(Training, merged(kind.schedule, sizes.training), f"{where}.training")
 
     @classmethod
     def read(cls, root: Path = Path()) -> "Plan":
@@ -140,13 +141,17 @@ class Plan:
         shards = self.dataset(dataset).shards
         return Clips(self.home(dataset), dataset, shards, decoding, flow, frames, Recipe("flow", flow.algorithm, spec))
 
-    def backbones(self, decoding: Decoding) -> Backbones | None:
-        """The streams that are pretrained here; none where published weights are used."""
+    def backbones(self) -> Backbones | None:
+        """The streams that are pretrained here; none where published weights are used.
+
+        A suite has one backbone, pretrained at the suite's own frame rate as the published I3D is, whatever rate an
+        experiment's features have.
+        """
         backbone = self.suite.backbone
         if backbone.rgb:
             return None
         dataset, subset = PRETRAIN_ON
-        clips = self.clips(dataset, decoding)
+        clips = self.clips(dataset, self.suite.decoding)
         how = self.suite.pretraining.model_copy(update={"flow_bound": self.suite.flow.bound})
         spec = {"flow": clips.flow_recipe.full, "subset": subset, "backbone": backbone, "how": how}
         recipe = Recipe("pretrain", f"i3d-w{backbone.width:g}", spec)
@@ -157,7 +162,7 @@ class Plan:
         """Features of a dataset, with what an experiment changes about decoding."""
         suite = self.suite
         decoding = validated(Decoding, merged(suite.decoding.model_dump(), changes or {}), "experiment: decoding")
-        clips, own = self.clips(dataset, decoding), self.backbones(decoding)
+        clips, own = self.clips(dataset, decoding), self.backbones()
         if own:
             weights, identity = (own.file("rgb"), own.file("flow")), own.recipe.full
         else:
@@ -195,7 +200,9 @@ class Plan:
             kind, merged(sizes.parameters if sizes else {}, experiment.parameters), f"{where}: parameters"
         )
         training = validated(
-            Training, merged(sizes.training if sizes else {}, experiment.training), f"{where}: training"
+            Training,
+            merged(kind.schedule, sizes.training if sizes else {}, experiment.training),
+            f"{where}: training",
         )
         source, features = experiment.source, self.features(experiment.source.dataset, experiment.decoding)
         init = self.run(experiment.init) if experiment.init else None
@@ -246,34 +253,36 @@ class Plan:
         if target not in experiment.targets:
             raise UserError(f"experiment {name}: has no target {target!r}; it names {', '.join(experiment.targets)}")
         here, where = experiment.for_target.get(target, {}), f"experiment {name}, target {target}"
-        defaults = self.suite.localization.model_dump(exclude_unset=True)
+        kind = method_parameters(experiment.method).localization
+        defaults = self.suite.localization.model_dump(exclude_unset=True) if kind is Localization else {}
         localization = validated(
-            Localization,
+            kind,
             merged(defaults, experiment.localization, here.get("localization", {})),
             f"{where}: localization",
         )
         proposals = validated(Proposals, merged(experiment.proposals, here.get("proposals", {})), f"{where}: proposals")
         transfer = validated(LabelTransfer, merged(experiment.transfer, here.get("transfer", {})), f"{where}: transfer")
-        crosses = target != experiment.source.dataset
+        crosses, cuts = target != experiment.source.dataset, getattr(localization, "proposals", False)
+        if crosses:
+            method_parameters(experiment.method).check_transfer(where)
         features = self.features(target, experiment.decoding)
         spec = {
             "localization": localization,
-            "proposals": proposals if localization.proposals else None,
+            "proposals": proposals if cuts else None,
             "transfer": {"how": transfer, "words": self.words_identity} if crosses else None,
             "features": features.recipe.full,
             "labels": self.content(target),
             "subset": experiment.targets[target],
             "evaluation": self.suite.evaluation,
         } | ({"stage": experiment.stage} if experiment.stage else {})
-        slug = f"{experiment.targets[target]}-{'proposals' if localization.proposals else 'threshold'}"
         return Localized(
             run,
             target,
             experiment.targets[target],
             features,
-            Recipe("localize", slug, spec),
+            Recipe("localize", f"{experiment.targets[target]}-{localization.slug}", spec),
             localization,
-            proposals if localization.proposals else None,
+            proposals if cuts else None,
             transfer if crosses else None,
             experiment.stage,
         )
@@ -311,7 +320,7 @@ class Plan:
         declared = self.tables()[table].tables[table]
         for number, row in enumerate(declared.rows):
             if row.experiment:
-                targets = set(self._targets(row.experiment))
+                targets = {t for t in self._targets(row.experiment) if not self.hidden(row.experiment, t)}
                 datasets = [c.dataset for c in declared.columns if c.dataset in targets]
                 for dataset in dict.fromkeys(datasets):
                     found += [(number, row.experiment, dataset, seed) for seed in self.seeds(row.experiment)]
@@ -334,9 +343,32 @@ class Plan:
             "cells": cells,
             "metrics": self.metrics(cells),
             "facts": self.facts(paper),
-            "features": f"i3d-w{self.suite.backbone.width:g}-{self.suite.decoding.fps:g}fps",
+            "features": {number: self.features_of(experiment) for number, experiment, *_ in cells},
             "version": STAGES["render_table"],
         }
+
+    def features_of(self, experiment: str) -> str:
+        """What a table says about the features of a row."""
+        fps = self.run(experiment).features.clips.decoding.fps
+        return f"i3d-w{self.suite.backbone.width:g}-{fps:g}fps"
+
+    def submissions(self) -> dict[str, Submission]:
+        """Name -> what is submitted to a test server, for every experiment with that target here."""
+        declared = {name: entry for paper in self.papers.values() for name, entry in paper.submissions.items()}
+        return {name: x for name, x in declared.items() if x.dataset in set(self._targets(x.experiment))}
+
+    def submitted(self, name: str) -> Localized:
+        """The detections that a submission is made of."""
+        return self.localized(self.submissions()[name].experiment, self.submissions()[name].dataset)
+
+    def results(self, paper: str) -> list[Path]:
+        """Everything that is made of a paper here."""
+        tables = [Path("results") / f"{name}.csv" for name, owner in self.tables().items() if owner.paper == paper]
+        sent = self.papers[paper].submissions.keys() & self.submissions().keys()
+        drawn = [
+            Path("results/figures") / f"{name}.png" for name, owner in self.figures().items() if owner.paper == paper
+        ]
+        return tables + drawn + [Path("results") / f"{name}.json" for name in sorted(sent)]
 
     # figures
 
@@ -350,6 +382,10 @@ class Plan:
                 if figure.kind:
                     found[name] = paper
         return found
+
+    def picture(self, figure: str) -> Path:
+        """Where a figure is."""
+        return Path("results/figures") / f"{figure}.png"
 
     def drawing(self, name: str) -> dict[str, Any]:
         """All that `render_figure` draws, and the files that it reads, by kind of figure."""
@@ -458,13 +494,17 @@ class Plan:
 
     @cached_property
     def _backbones(self) -> dict[str, Backbones]:
-        found = (self.backbones(x.clips.decoding) for x in self._features.values())
-        return {x.recipe.name: x for x in found if x}
+        own = self.backbones()
+        return {own.recipe.name: own} if own else {}
 
     @cached_property
     def _clips(self) -> dict[tuple[str, str], Clips]:
         found = [x.clips for x in (*self._features.values(), *self._backbones.values())]
         return {(x.dataset, r.name): x for x in found for r in (x.frames_recipe, x.flow_recipe)}
+
+    def hidden(self, experiment: str, target: str) -> bool:
+        """Whether only a test server knows what an experiment should find there."""
+        return self.experiment(experiment).targets[target] in self.dataset(target).hidden
 
     def _targets(self, experiment: str) -> Iterator[str]:
         return (t for t in self.experiment(experiment).targets if t in self.suite.datasets)

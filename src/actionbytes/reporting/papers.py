@@ -144,6 +144,15 @@ class Figure(Parameters):
         return f"{self.number}. {self.caption}"
 
 
+class Submission(Parameters):
+    """Detections for a test server, in the format of the ActivityNet challenge."""
+
+    experiment: str
+    dataset: str
+    seed: int = Field(0, description="whose detections are sent")
+    details: str = Field(description="what data beside the challenge's was used, as the format wants it")
+
+
 class Paper(Parameters):
     """One file of `papers/`."""
 
@@ -155,6 +164,7 @@ class Paper(Parameters):
     tables: dict[str, Table] = Field({}, description="by target under results/")
     elsewhere: dict[str, Table] = Field({}, description="not in the paper: reproductions, originals; not rendered")
     figures: dict[str, Figure] = Field({}, description="by target under results/figures/")
+    submissions: dict[str, Submission] = Field({}, description="by target under results/, JSON")
     claims: list[Claim] = Field([], description="numbers of the text")
     counts: list[Count] = Field([], description="sizes of datasets")
     slips: list[Slip] = Field([], description="contradictions that no rule computes")

@@ -68,8 +68,8 @@ def _videos(metrics: Sequence[Mapping[str, Any]], protocol: str) -> str:
     return " ".join(f"{evaluated}/{listed}" for evaluated, listed in sorted(counts))
 
 
-def as_csv(table: Table, cells: Cells, features: str, tier: str) -> str:
-    """One line per cell; the columns are those of the project's contract."""
+def as_csv(table: Table, cells: Cells, features: Mapping[int, str], tier: str) -> str:
+    """One line per cell; the columns are those of the project's contract. features: of each row that was run."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -89,7 +89,7 @@ def as_csv(table: Table, cells: Cells, features: str, tier: str) -> str:
                 value.n_seeds,
                 "" if value.paper is None else value.paper,
                 table.protocol,
-                features if ran else row.features or "",
+                features[number] if ran else row.features or "",
                 tier if ran else "published",
                 value.videos,
             ]
