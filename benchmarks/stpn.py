@@ -74,9 +74,8 @@ def main():
     everything = read_annotations(args.annotations)
     classes = classes_of(everything)
     learn, test = ({n: v for n, v in of_subset(everything, s).items() if v.instances} for s in ("validation", "test"))
-    print(
-        f"| | minutes | of processor | {' | '.join(map(str, TIOU))} | detections |\n|---|---|---|{'---|' * (len(TIOU) + 1)}"
-    )
+    print(f"| | minutes | of processor | {' | '.join(map(str, TIOU))} | detections |")
+    print(f"|{'---|' * (len(TIOU) + 4)}")
     for seed in args.seeds:
         parts, out = [], args.out / f"seed{seed}"
         for stream in ("rgb", "flow"):
