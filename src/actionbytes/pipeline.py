@@ -186,11 +186,15 @@ def evaluate_files(
     set_aside: Collection[str] = (),
     **options: Any,
 ) -> dict[str, Any]:
-    """Metrics of a detections file under every protocol (the content of `metrics.json`)."""
+    """Metrics of a detections file under every protocol (the content of `metrics.json`).
+
+    A class of the dataset that no video of the subset shows may be detected; it has no AP.
+    """
     from actionbytes.evaluation.evaluate import evaluate_all
 
-    videos = of_subset(read_annotations(annotations), subset)
-    return evaluate_all(read_detections(detections), videos, tiou, set_aside=set_aside, **options)
+    everything = read_annotations(annotations)
+    videos, classes = of_subset(everything, subset), classes_of(everything)
+    return evaluate_all(read_detections(detections), videos, tiou, set_aside=set_aside, classes=classes, **options)
 
 
 def save_detections(path: Path, detections: Detections) -> None:

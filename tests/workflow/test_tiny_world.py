@@ -42,9 +42,9 @@ def tiny(project: Path) -> Path:
     mini["flow"] = {"warps": 1, "nscales": 2, "inner_iterations": 5, "outer_iterations": 1}
     mini["backbone"] = {"width": 0.125}
     mini["pretraining"] = {"epochs": 1, "window": 16}
-    for method in mini["methods"].values():
+    for name, method in mini["methods"].items():
         method["training"] = {"iterations": 12}
-        method["parameters"] = {"latent_dim": 16}
+        method["parameters"] = {"segments": 8} if name == "stpn" else {"latent_dim": 16}
     mini["methods"]["actionbytes"]["parameters"]["clusters"] = 8
     params["seeds"] = [0, 1]
     (project / "params.yaml").write_text(yaml.safe_dump(params))
