@@ -9,11 +9,12 @@
 import sys
 
 from actionbytes.errors import UserError
+from actionbytes.inventory import wanted
 from actionbytes.plan import Plan
 
 try:
     plan = Plan.read()
-    TABLES = list(plan.tables())
+    TABLES, WANTED = list(plan.tables()), wanted(plan)
 except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
@@ -30,3 +31,21 @@ rule all:
     default_target: True
     input:
         expand("results/{table}.csv", table=TABLES),
+
+
+# The stages of dvc.yaml: all that every table needs, so that nothing that DVC keeps can be missing unnoticed.
+
+
+rule features:
+    input:
+        [ancient(path) for path in as_text(WANTED.features)],
+
+
+rule runs:
+    input:
+        [ancient(path) for path in as_text(WANTED.runs)],
+
+
+rule tables:
+    input:
+        as_text(WANTED.tables),

@@ -21,6 +21,8 @@ COMMANDS = {  # name -> (module:attribute, one line for --help)
     "localize": ("actionbytes.commands.localize:localize", "Detections from a trained run."),
     "detect": ("actionbytes.commands.detect:detect", "Own videos to detections and a timeline picture."),
     "weights": ("actionbytes.commands.weights:weights", "Inspect or convert published I3D weights."),
+    "plan": ("actionbytes.commands.plan:plan", "What the current parameters name, written down for DVC."),
+    "plots": ("actionbytes.commands.plots:plots", "Tables and training curves as one page that needs no network."),
     "audit": ("actionbytes.commands.audit:audit", "Where the papers contradict each other or themselves."),
 }
 

@@ -56,7 +56,7 @@ def train_run(
 
     Only which classes a video shows is used, never when. Videos that the features set aside are left out.
     """
-    from actionbytes.features.making import remember
+    from actionbytes.features.making import FILE, remember
     from actionbytes.training.loop import train
 
     videos = {name: v for name, v in of_subset(read_annotations(annotations), subset).items() if v.instances}
@@ -64,6 +64,8 @@ def train_run(
         raise UserError(f"{annotations}: no video of subset {subset!r} has a label to learn from")
     features = load_features(shards, videos)
     classes = classes_of(videos)
+    if not (out / FILE).exists():  # before training, for the model is what says that a run is whole
+        remember(out, read_made_with(shards))
     train(
         method,
         parameters,
@@ -76,7 +78,6 @@ def train_run(
         progress,
         init,
     )
-    remember(out, read_made_with(shards))
     return features
 
 

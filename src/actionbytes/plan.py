@@ -17,7 +17,7 @@ from actionbytes.errors import UserError
 from actionbytes.localization.localize import Localization
 from actionbytes.methods.parameters import LabelTransfer, Proposals
 from actionbytes.methods.registry import method_parameters
-from actionbytes.parameters import Parameters, validated
+from actionbytes.parameters import Parameters, merged, validated
 from actionbytes.recipes import STAGES, Recipe, file_digest, plain, write_text
 from actionbytes.reporting.papers import Paper, read_papers
 from actionbytes.training.parameters import Training
@@ -67,6 +67,7 @@ class Plan:
         self.suite: Suite = config.active
         self.data = Path("data") / config.suite
         self.experiments: dict[str, Experiment] = {}
+        self._digests: dict[Path, str] = {}
         for paper in papers.values():
             for name, values in paper.experiments.items():
                 if name in self.experiments:
@@ -112,17 +113,37 @@ class Plan:
             return self.home(dataset) / f"{self.world.name}.json"
         return self.home(dataset) / "videos.csv"
 
+    def labels(self, dataset: str) -> Path:
+        """The annotations that learning and evaluation read: of one recipe, and of use without the videos."""
+        if self.world:
+            return self.data / "labels" / self.world.name / f"{dataset}.json"
+        return self.home(dataset) / "annotations.json"
+
+    def labels_content(self, dataset: str) -> str:
+        """What decides the labels of a dataset's videos."""
+        if self.world:
+            return self.content(dataset)
+        path = self.root / self.labels(dataset)
+        return self._digest(path, f"put the annotations there, then run `actionbytes index {path.parent}`")
+
     def content(self, dataset: str) -> str:
         """What decides the content of a dataset's videos: the world's recipe, or the list with their hashes."""
         if self.world:
             return f"{self.world.name}/{dataset}"
         path = self.root / self.home(dataset) / "videos.csv"
-        if not path.exists():
-            raise UserError(
-                f"{path}: no such file; put the videos into {path.parent / 'videos'} and the annotations into "
-                f"{path.parent / 'annotations.json'}, then run `actionbytes index {path.parent}`"
-            )
-        return file_digest(path)
+        return self._digest(
+            path,
+            f"put the videos into {path.parent / 'videos'} and the annotations into "
+            f"{path.parent / 'annotations.json'}, then run `actionbytes index {path.parent}`",
+        )
+
+    def _digest(self, path: Path, remedy: str) -> str:
+        """Digest of a list that the user brings; read once."""
+        if path not in self._digests:
+            if not path.exists():
+                raise UserError(f"{path}: no such file; {remedy}")
+            self._digests[path] = file_digest(path)
+        return self._digests[path]
 
     # features
 
@@ -192,7 +213,7 @@ class Plan:
             "parameters": parameters,
             "training": training,
             "source": source,
-            "labels": self.content(source.dataset),
+            "labels": self.labels_content(source.dataset),
             "features": features.recipe.full,
             "init": init.recipe.full if init else None,
         }
@@ -223,7 +244,7 @@ class Plan:
             "proposals": proposals if localization.proposals else None,
             "transfer": {"how": transfer, "words": self.words_identity} if crosses else None,
             "features": features.recipe.full,
-            "labels": self.content(target),
+            "labels": self.labels_content(target),
             "subset": experiment.targets[target],
             "evaluation": self.suite.evaluation,
         }
@@ -272,7 +293,7 @@ class Plan:
         declared = self.tables()[table].tables[table]
         for number, row in enumerate(declared.rows):
             if row.experiment:
-                targets = set(self._targets(row.experiment))
+                targets = set(self.targets(row.experiment))
                 datasets = [c.dataset for c in declared.columns if c.dataset in targets]
                 for dataset in dict.fromkeys(datasets):
                     found += [(number, row.experiment, dataset, seed) for seed in self.seeds(row.experiment)]
@@ -297,10 +318,13 @@ class Plan:
         """The file that is newer than a table if the table no longer shows what is declared."""
         return Path("results/.keys") / f"{name}.json"
 
+    def key_content(self, name: str) -> dict[str, Any]:
+        """What decides a table's content."""
+        return plain(self.declaration(name) | {"metrics": self.metrics(name), "version": STAGES["render_table"]})
+
     def write_key(self, name: str) -> None:
         """Write a table's key if its content differs from what is there."""
-        declared = self.declaration(name) | {"metrics": self.metrics(name), "version": STAGES["render_table"]}
-        text = json.dumps(plain(declared), indent=1, sort_keys=True) + "\n"
+        text = json.dumps(self.key_content(name), indent=1, sort_keys=True) + "\n"
         path = self.root / self.key(name)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             write_text(path, text)
@@ -335,9 +359,13 @@ class Plan:
             raise UserError(f"{key}: no current recipe makes this; see params.yaml and papers/*.yaml")
         return known[key]
 
+    def makings(self) -> list[tuple[Clips, Backbones | None]]:
+        """Frames and flow of everything that is named, and the streams pretrained for them."""
+        return [(clips, self.backbones(clips.decoding)) for clips in self._clips.values()]
+
     @cached_property
     def _localized(self) -> dict[tuple[str, str, str], Localized]:
-        everything = (self.localized(e, t) for e in self.experiments for t in self._targets(e))
+        everything = (self.localized(e, t) for e in self.experiments for t in self.targets(e))
         return {(x.run.recipe.name, x.target, x.recipe.name): x for x in everything}
 
     @cached_property
@@ -359,15 +387,6 @@ class Plan:
         found = [x.clips for x in (*self._features.values(), *self._backbones.values())]
         return {(x.dataset, r.name): x for x in found for r in (x.frames_recipe, x.flow_recipe)}
 
-    def _targets(self, experiment: str) -> Iterator[str]:
+    def targets(self, experiment: str) -> Iterator[str]:
+        """The targets of an experiment that the active suite has."""
         return (t for t in self.experiment(experiment).targets if t in self.suite.datasets)
-
-
-def merged(*parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Dictionaries laid over one another, the later ones on top, level by level."""
-    result: dict[str, Any] = {}
-    for part in parts:
-        for key, value in part.items():
-            both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-            result[key] = merged(result[key], value) if both else value
-    return result

@@ -12,6 +12,7 @@ wildcard_constraints:
     shard=r"\w+_\d\d",
     subset=r"\w+",
     stream="rgb|flow",
+    digest="[0-9a-f]{10}",
     recipe=r"[\w.-]+-[0-9a-f]{10}",
     run=r"[\w.-]+-[0-9a-f]{10}",
     seed=r"\d+",

@@ -1,5 +1,5 @@
 # Needs:  metrics of every run that a table shows
-# Makes:  results/<table>.{csv,md,tex,provenance.json}
+# Makes:  results/<table>.{csv,md,tex,provenance.json}, results/metrics/<table>/ and results/curves/<table>.csv for DVC
 # Steps:  render_table
 # A table's key says what it shows and how. It is rewritten only when that changes, and then the table is rendered anew.
 
@@ -16,6 +16,8 @@ rule render_table:
         md="results/{table}.md",
         tex="results/{table}.tex",
         provenance="results/{table}.provenance.json",
+        metrics=directory("results/metrics/{table}"),
+        curves="results/curves/{table}.csv",
     log:
         "logs/render_table/{table}.log",
     threads: 1

@@ -1,0 +1,94 @@
+"""Everything that the current recipes name: what DVC's stages make, and what `recipe prune` must not touch."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from actionbytes.artifacts import FeatureSet, Localized, Run
+from actionbytes.plan import Plan
+from actionbytes.recipes import digest, write_text
+
+KEYS = Path("results/.keys")
+TABLE_FILES = (".csv", ".md", ".tex", ".provenance.json")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The files that a stage of dvc.yaml makes, sorted: what all tables together need."""
+
+    features: list[Path]
+    runs: list[Path]
+    tables: list[Path]
+
+
+def wanted(plan: Plan) -> Wanted:
+    """What every table needs, by stage; of use only to name files, so nothing has to be there."""
+    features, runs, tables = set(), set(), set()
+    for table in plan.tables():
+        tables |= {Path("results") / f"{table}{suffix}" for suffix in TABLE_FILES}
+        tables |= {Path("results/metrics") / table, Path("results/curves") / f"{table}.csv"}
+        for _, experiment, dataset, seed in plan.cells(table):
+            what = plan.localized(experiment, dataset)
+            features |= {*what.inputs, what.listing, plan.labels(dataset)}
+            for run in lineage(what.run):
+                features |= {*run.inputs, plan.labels(run.dataset)}
+                runs.add(run.seed(seed) / "model.safetensors")
+            runs |= {what.folder(seed) / "detections.json", what.folder(seed) / "metrics.json"}
+            features |= set(_own_weights(plan, what))
+    return Wanted(sorted(features), sorted(runs), sorted(tables))
+
+
+def lineage(run: Run) -> Iterator[Run]:
+    """A run and those that it started from."""
+    yield run
+    if run.init:
+        yield from lineage(run.init)
+
+
+def _own_weights(plan: Plan, what: Localized) -> Iterator[Path]:
+    sets: list[FeatureSet] = [what.features, *(run.features for run in lineage(what.run))]
+    if not plan.suite.backbone.rgb:  # published weights are the user's
+        for features in sets:
+            yield from features.weights
+
+
+def write_stage_keys(plan: Plan) -> list[Path]:
+    """Write `results/.keys/stage-<stage>.json` for DVC, each only if its content differs; return what changed.
+
+    A path names its recipe, so the names alone say when a stage has something to make: DVC's stages depend on these
+    files, and a comment in the code, another machine or another number of cores changes none of them.
+    """
+    files = wanted(plan)
+    keys = {
+        "features": [str(path) for path in files.features],
+        "runs": [str(path) for path in files.runs],
+        "tables": {table: digest(plan.key_content(table), 64) for table in plan.tables()},
+    }
+    changed = []
+    for stage, content in keys.items():
+        path = plan.root / KEYS / f"stage-{stage}.json"
+        text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+            changed.append(path)
+    return changed
+
+
+def current_folders(plan: Plan) -> set[Path]:
+    """Every folder or file under a recipe's name that some experiment of the active suite names."""
+    named = {plan.words} if plan.world else set()
+    for experiment in plan.experiments:
+        run = plan.run(experiment)
+        named |= {one.folder for one in lineage(run)} | {one.features.folder for one in lineage(run)}
+        for target in plan.targets(experiment):
+            what = plan.localized(experiment, target)
+            named |= {what.features.folder}
+            named |= {what.folder(seed) for seed in plan.seeds(experiment)}
+    for clips, backbones in plan.makings():
+        named |= {clips.home / "frames" / clips.frames_recipe.name, clips.home / "flow" / clips.flow_recipe.name}
+        named |= {backbones.folder} if backbones else set()
+    if plan.world:
+        named |= {plan.data / "labels" / plan.world.name}
+        named |= {plan.origin(dataset) for dataset in plan.suite.datasets}
+    return named
