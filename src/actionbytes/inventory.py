@@ -1,15 +1,20 @@
 """Everything that the current recipes name: what DVC's stages make, and what `recipe prune` must not touch."""
 
+import fcntl
 import json
-from collections.abc import Iterator
+import re
+import shutil
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
 from actionbytes.artifacts import FeatureSet, Localized, Run
+from actionbytes.errors import UserError
 from actionbytes.plan import Plan
 from actionbytes.recipes import digest, write_text
 
 KEYS = Path("results/.keys")
+NAMED = r"[\w.-]+-[0-9a-f]{10}(\.bin)?"  # how a name ends that a recipe gave
 TABLE_FILES = (".csv", ".md", ".tex", ".provenance.json")
 
 
@@ -92,3 +97,39 @@ def current_folders(plan: Plan) -> set[Path]:
         named |= {plan.data / "labels" / plan.world.name}
         named |= {plan.origin(dataset) for dataset in plan.suite.datasets}
     return named
+
+
+def unnamed(plan: Plan) -> dict[Path, int]:
+    """Artifacts of the active suite that no current recipe names, with their sizes in bytes."""
+    data, runs = plan.data, Path("results/runs") / plan.config.suite
+    patterns = [
+        *(data / part for part in ("weights/*", "labels/*", "words-world-*.bin")),
+        *(data / "*" / part / "*" for part in ("frames", "flow", "features")),
+        runs / "*",
+        runs / "*" / "seed*" / "*" / "*",
+    ]
+    named, found = current_folders(plan), {}
+    for pattern in patterns:
+        for path in sorted(plan.root.glob(str(pattern))):
+            inside = path.relative_to(plan.root)
+            if inside in named or not re.fullmatch(NAMED, path.name) or any(p in found for p in inside.parents):
+                continue
+            files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+            found[inside] = sum(p.stat().st_size for p in files)
+    return found
+
+
+def delete(plan: Plan, paths: Iterable[Path]) -> None:
+    """Delete artifacts, unless a run of the workflow is at work; a link goes, not what it points to."""
+    lock = plan.root / ".snakemake" / "running"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError("a run of the workflow is at work here; wait for it, then prune") from None
+        for path in (plan.root / path for path in paths):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()

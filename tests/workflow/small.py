@@ -58,6 +58,14 @@ def edit(folder: Path, *path: str, value: object) -> None:
     (folder / "params.yaml").write_text(yaml.safe_dump(params, sort_keys=False))
 
 
+def loosen(folder: Path) -> None:
+    """The cheapest edit with something behind it: another overlap threshold for the first row of the table."""
+    path = folder / "papers/actionbytes.yaml"
+    paper = yaml.safe_load(path.read_text())
+    paper["experiments"]["what2when_baseline"]["localization"] = {"nms": 0.3}
+    path.write_text(yaml.safe_dump(paper, sort_keys=False))
+
+
 def small_project(root: Path, folder: Path) -> Path:
     """The project in `folder`: one table of two rows, one seed, a world of seconds."""
     folder.mkdir(parents=True)
@@ -89,6 +97,7 @@ def small_project(root: Path, folder: Path) -> Path:
     paper = yaml.safe_load((folder / "papers/actionbytes.yaml").read_text())
     table = paper["tables"][TABLE]
     table["columns"] = [c for c in table["columns"] if c["dataset"] == "thumos14"]
+    table["rows"] = [row for row in table["rows"] if row["method"] != "Ours"]
     for row in table["rows"]:
         row["published"] = {"thumos14": row["published"]["thumos14"]} if row.get("published") else {}
     paper["tables"] = {TABLE: table}
