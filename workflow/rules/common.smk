@@ -9,7 +9,7 @@ wildcard_constraints:
     suite=plan.config.suite,
     dataset="|".join(plan.suite.datasets),
     target="|".join(plan.suite.datasets),
-    shard=r"\w+_\d\d",
+    shard=r"\w+_\d{2,}",
     subset=r"\w+",
     stream="rgb|flow",
     digest="[0-9a-f]{10}",
