@@ -10,7 +10,7 @@ import sys
 
 from actionbytes.errors import UserError
 from actionbytes.inventory import wanted
-from actionbytes.plan import Plan
+from actionbytes.plan import TIERS, Plan
 
 try:
     plan = Plan.read()
@@ -18,6 +18,12 @@ try:
 except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
+
+
+report: "workflow/report/workflow.rst"  # its text wants these
+
+
+config.update(suite=plan.config.suite, tier=plan.suite.tier, meaning=TIERS[plan.suite.tier])
 
 
 include: "workflow/rules/common.smk"

@@ -15,7 +15,7 @@ from actionbytes.recipes import digest, write_text
 
 KEYS = Path("results/.keys")
 NAMED = r"[\w.-]+-[0-9a-f]{10}(\.bin)?"  # how a name ends that a recipe gave
-TABLE_FILES = (".csv", ".md", ".tex", ".provenance.json")
+TABLE_FILES = (".csv", ".md", ".tex", ".html", ".provenance.json")
 
 
 @dataclass(frozen=True)

@@ -1,5 +1,5 @@
 # Needs:  metrics of every run that a table shows
-# Makes:  results/<table>.{csv,md,tex,provenance.json}, results/metrics/<table>/ and results/curves/<table>.csv for DVC
+# Makes:  results/<table>.{csv,md,tex,html,provenance.json}, results/metrics/<table>/ and results/curves/<table>.csv for DVC
 # Steps:  render_table
 # A table's key says what it shows and how. It is rewritten only when that changes, and then the table is rendered anew.
 
@@ -15,6 +15,12 @@ rule render_table:
         csv="results/{table}.csv",
         md="results/{table}.md",
         tex="results/{table}.tex",
+        html=report(
+            "results/{table}.html",
+            caption="../report/table.rst",
+            category=lambda w: "{0.name} ({0.venue})".format(plan.tables()[w.table]),
+            labels=lambda w: {"table": plan.tables()[w.table].tables[w.table].number, "target": w.table},
+        ),
         provenance="results/{table}.provenance.json",
         metrics=directory("results/metrics/{table}"),
         curves="results/curves/{table}.csv",

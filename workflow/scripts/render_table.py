@@ -1,4 +1,4 @@
-"""Render one table as CSV, Markdown and LaTeX, say where its numbers come from, and what DVC shows of it."""
+"""Render one table as CSV, Markdown, LaTeX and HTML, say where its numbers come from, and what DVC shows of it."""
 
 import json
 from pathlib import Path
@@ -6,6 +6,7 @@ from pathlib import Path
 from actionbytes.bridge import job
 from actionbytes.data.manifests import read_csv, write_csv
 from actionbytes.recipes import write_text
+from actionbytes.reporting.pages import as_html
 from actionbytes.reporting.provenance import provenance
 from actionbytes.reporting.tables import as_csv, as_latex, as_markdown, fill
 from actionbytes.reporting.tracking import curve, headlines
@@ -23,6 +24,7 @@ with job(snakemake):
     write_text(Path(out.csv), as_csv(table, cells, declared["features"], facts["tier"]))
     write_text(Path(out.md), as_markdown(table, cells, facts))
     write_text(Path(out.tex), as_latex(table, cells, facts))
+    write_text(Path(out.html), as_html(table, cells, facts))
     write_text(Path(out.provenance), provenance(sources, table=snakemake.wildcards.table, **facts))
     write_csv(Path(out.curves), [row for rows in curves.values() for row in rows], ("run", "step", "loss"))
     for name, values in headlines(table, cells).items():
