@@ -1,5 +1,6 @@
 """`actionbytes recipe show|diff|prune`: what made an artifact, how two differ, and which nobody names any more."""
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -41,7 +42,7 @@ def diff(left: str, right: str) -> None:
     for key, one, other in found:
         click.echo(f"{key}: {one} -> {other}")
     if found:
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
     click.echo("the same recipe")
 
 

@@ -1,6 +1,7 @@
 """`actionbytes reproduce`: make a table again elsewhere and compare, as a check of determinism."""
 
 import shutil
+import sys
 import tempfile
 from collections import Counter
 from pathlib import Path
@@ -58,5 +59,5 @@ def reproduce(table: Path, source: str, cores: int, scratch: Path | None) -> Non
         if not one.identical:
             click.echo(f"differs  {one.path}: {one.differs}")
     if sum(same.values()) < len(found):
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
     click.echo(f"identical: {table} and all {len(found)} files behind it, made again from {source}")
