@@ -9,14 +9,21 @@
 import sys
 
 from actionbytes.errors import UserError
-from actionbytes.plan import Plan
+from actionbytes.inventory import wanted
+from actionbytes.plan import TIERS, Plan
 
 try:
     plan = Plan.read()
-    TABLES, FIGURES = list(plan.tables()), list(plan.figures())
+    TABLES, FIGURES, WANTED = list(plan.tables()), list(plan.figures()), wanted(plan)
 except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
+
+
+report: "workflow/report/workflow.rst"  # its text wants these
+
+
+config.update(suite=plan.config.suite, tier=plan.suite.tier, meaning=TIERS[plan.suite.tier])
 
 
 include: "workflow/rules/common.smk"
@@ -34,9 +41,22 @@ rule all:
         expand("results/figures/{figure}.png", figure=FIGURES),
 
 
+# The stages of dvc.yaml: all that every table needs, so that nothing that DVC keeps can be missing unnoticed.
+
+
+rule features:
+    input:
+        [ancient(path) for path in as_text(WANTED.features)],
+
+
+rule runs:
+    input:
+        [ancient(path) for path in as_text(WANTED.runs)],
+
+
 rule tables:
     input:
-        expand("results/{table}.csv", table=TABLES),
+        as_text(WANTED.tables),
 
 
 rule figures:

@@ -109,11 +109,6 @@ class Excluded:
     def file(self) -> Path:
         return self.folder / f"{self.recipe.name}.csv"
 
-    @property
-    def datasets(self) -> tuple[str, str]:
-        """Where the classes come from, and whose they must not be."""
-        return self.dataset, self.target
-
 
 @dataclass(frozen=True)
 class Run:

@@ -113,9 +113,8 @@ def _best(detections: Any, name: str, label: str, video: Video) -> list[tuple[st
 def _videos(drawing: Drawing) -> tuple[dict[str, np.ndarray], float, dict[str, Video], dict[str, Video]]:
     """Stills, seconds between two, truth, and (in the mini world) the sub-actions."""
     stills, hop_s = read_stills(drawing["stills"].file)
-    home = Path(drawing["home"])
-    parts = home / "sub_actions.json"
-    return stills, hop_s, read_annotations(home / "annotations.json"), read_annotations(parts) if parts.exists() else {}
+    truth, *parts = (read_annotations(path) for path in drawing["truth"])
+    return stills, hop_s, truth, parts[0] if parts else {}
 
 
 def _note(drawing: Drawing) -> str:

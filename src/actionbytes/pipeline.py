@@ -58,7 +58,7 @@ def train_run(
     Only which classes a video shows is used, never when. Videos that the features set aside, or that show a class in
     `exclude`, are left out.
     """
-    from actionbytes.features.making import remember
+    from actionbytes.features.making import FILE, remember
     from actionbytes.training.loop import train
 
     videos = {
@@ -70,6 +70,8 @@ def train_run(
         raise UserError(f"{annotations}: no video of subset {subset!r} has a label to learn from")
     features = load_features(shards, videos, parameters.feature_streams)
     classes = classes_of(videos)
+    if not (out / FILE).exists():  # before training, for the model is what says that a run is whole
+        remember(out, read_made_with(shards))
     train(
         method,
         parameters,
@@ -82,7 +84,6 @@ def train_run(
         progress,
         init,
     )
-    remember(out, read_made_with(shards))
     return features
 
 

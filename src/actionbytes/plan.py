@@ -18,9 +18,9 @@ from actionbytes.errors import UserError
 from actionbytes.localization.localize import Localization
 from actionbytes.methods.parameters import LabelTransfer, Proposals
 from actionbytes.methods.registry import method_parameters
-from actionbytes.parameters import Parameters, validated
+from actionbytes.parameters import Parameters, merged, validated
 from actionbytes.recipes import STAGES, Recipe, file_digest, plain, write_text
-from actionbytes.reporting.papers import Paper, Submission, read_papers
+from actionbytes.reporting.papers import Figure, Paper, Submission, read_papers
 from actionbytes.training.parameters import Training
 from actionbytes.video.decode import Decoding
 
@@ -71,6 +71,7 @@ class Plan:
         self.suite: Suite = config.active
         self.data = Path("data") / config.suite
         self.experiments: dict[str, Experiment] = {}
+        self._digests: dict[Path, str] = {}
         for paper in papers.values():
             for name, values in paper.experiments.items():
                 if name in self.experiments:
@@ -117,17 +118,37 @@ class Plan:
             return self.home(dataset) / f"{self.world.name}.json"
         return self.home(dataset) / "videos.csv"
 
+    def labels(self, dataset: str) -> Path:
+        """The annotations that learning and evaluation read: of one recipe, and of use without the videos."""
+        if self.world:
+            return self.data / "labels" / self.world.name / f"{dataset}.json"
+        return self.home(dataset) / "annotations.json"
+
+    def labels_content(self, dataset: str) -> str:
+        """What decides the labels of a dataset's videos."""
+        if self.world:
+            return self.content(dataset)
+        path = self.root / self.labels(dataset)
+        return self._digest(path, f"put the annotations there, then run `actionbytes index {path.parent}`")
+
     def content(self, dataset: str) -> str:
         """What decides the content of a dataset's videos: the world's recipe, or the list with their hashes."""
         if self.world:
             return f"{self.world.name}/{dataset}"
         path = self.root / self.home(dataset) / "videos.csv"
-        if not path.exists():
-            raise UserError(
-                f"{path}: no such file; put the videos into {path.parent / 'videos'} and the annotations into "
-                f"{path.parent / 'annotations.json'}, then run `actionbytes index {path.parent}`"
-            )
-        return file_digest(path)
+        return self._digest(
+            path,
+            f"put the videos into {path.parent / 'videos'} and the annotations into "
+            f"{path.parent / 'annotations.json'}, then run `actionbytes index {path.parent}`",
+        )
+
+    def _digest(self, path: Path, remedy: str) -> str:
+        """Digest of a list that the user brings; read once."""
+        if path not in self._digests:
+            if not path.exists():
+                raise UserError(f"{path}: no such file; {remedy}")
+            self._digests[path] = file_digest(path)
+        return self._digests[path]
 
     # features
 
@@ -212,7 +233,7 @@ class Plan:
             "parameters": parameters,
             "training": training,
             "source": {"dataset": source.dataset, "subset": source.subset},
-            "labels": self.content(source.dataset),
+            "labels": self.labels_content(source.dataset),
             "features": features.recipe.full,
             "init": init.recipe.full if init else None,
         } | ({"excluded": excluded.recipe.full} if excluded else {})
@@ -236,9 +257,9 @@ class Plan:
         if not source.exclude:
             return None
         spec = {
-            "source": self.content(source.dataset),
+            "source": self.labels_content(source.dataset),
             "subset": source.subset,
-            "target": self.content(source.exclude),
+            "target": self.labels_content(source.exclude),
             "how": self.suite.exclusion,
             "aliases": {**ALIASES, **self.suite.words.aliases},
         }
@@ -271,7 +292,7 @@ class Plan:
             "proposals": proposals if cuts else None,
             "transfer": {"how": transfer, "words": self.words_identity} if crosses else None,
             "features": features.recipe.full,
-            "labels": self.content(target),
+            "labels": self.labels_content(target),
             "subset": experiment.targets[target],
             "evaluation": self.suite.evaluation,
         } | ({"stage": experiment.stage} if experiment.stage else {})
@@ -314,20 +335,25 @@ class Plan:
                     found[name] = paper
         return found
 
-    def cells(self, table: str) -> list[Cell]:
-        """Everything a table shows."""
+    def cells(self, result: str) -> list[Cell]:
+        """Everything whose metrics or detections a table or figure shows."""
+        if result in self.figures():
+            return self._drawn_cells(self.figures()[result].figures[result])
         found = []
-        declared = self.tables()[table].tables[table]
+        declared = self.tables()[result].tables[result]
         for number, row in enumerate(declared.rows):
             if row.experiment:
-                targets = {t for t in self._targets(row.experiment) if not self.hidden(row.experiment, t)}
+                targets = {t for t in self.targets(row.experiment) if not self.hidden(row.experiment, t)}
                 datasets = [c.dataset for c in declared.columns if c.dataset in targets]
                 for dataset in dict.fromkeys(datasets):
                     found += [(number, row.experiment, dataset, seed) for seed in self.seeds(row.experiment)]
         return found
 
-    def metrics(self, cells: Iterable[Cell]) -> list[Path]:
-        """The metrics files of cells of a table or figure, in their order."""
+    def metrics(self, table: str) -> list[Path]:
+        """The metrics files that a table is rendered from, in the order of `cells`."""
+        return self._metrics(self.cells(table))
+
+    def _metrics(self, cells: Iterable[Cell]) -> list[Path]:
         return [self.localized(e, d).folder(s) / "metrics.json" for _, e, d, s in cells]
 
     def facts(self, paper: Paper) -> dict[str, str]:
@@ -341,7 +367,7 @@ class Plan:
         return {
             "table": paper.tables[name],
             "cells": cells,
-            "metrics": self.metrics(cells),
+            "metrics": self._metrics(cells),
             "facts": self.facts(paper),
             "features": {number: self.features_of(experiment) for number, experiment, *_ in cells},
             "version": STAGES["render_table"],
@@ -355,7 +381,7 @@ class Plan:
     def submissions(self) -> dict[str, Submission]:
         """Name -> what is submitted to a test server, for every experiment with that target here."""
         declared = {name: entry for paper in self.papers.values() for name, entry in paper.submissions.items()}
-        return {name: x for name, x in declared.items() if x.dataset in set(self._targets(x.experiment))}
+        return {name: x for name, x in declared.items() if x.dataset in set(self.targets(x.experiment))}
 
     def submitted(self, name: str) -> Localized:
         """The detections that a submission is made of."""
@@ -392,24 +418,18 @@ class Plan:
         paper = self.figures()[name]
         figure = paper.figures[name]
         drawn = {"figure": figure, "facts": self.facts(paper), "version": STAGES["render_figure"]}
+        cells = self._drawn_cells(figure)
         if figure.kind == "curve":
-            cells = [
-                (number, point.experiment, column.dataset, seed)
-                for number, point in enumerate(figure.points)
-                for column in figure.columns
-                if column.dataset in set(self._targets(point.experiment))
-                for seed in self.seeds(point.experiment)
-            ]
             models = [self.run(e).model(s) for _, e, _, s in cells] if figure.loss else []
-            return drawn | {"cells": cells, "metrics": self.metrics(cells), "models": list(dict.fromkeys(models))}
+            return drawn | {"cells": cells, "metrics": self._metrics(cells), "models": list(dict.fromkeys(models))}
         experiment = self.experiment(figure.points[0].experiment)
         subset = experiment.targets.get(figure.dataset) or experiment.source.subset
         stills = self.stills(figure.dataset, subset, figure.videos)
         seed = self.seeds(figure.points[0].experiment)[0]
-        drawn |= {"stills": stills, "home": self.home(figure.dataset), "subset": subset, "seed": seed}
+        drawn |= {"stills": stills, "truth": self.truth(figure.dataset), "seed": seed}
         if figure.kind == "qualitative":
-            found = [self.localized(p.experiment, figure.dataset).folder(seed) for p in figure.points]
-            return drawn | {"detections": [folder / "detections.json" for folder in found]}
+            found = [self.localized(e, d).folder(s) / "detections.json" for _, e, d, s in cells]
+            return drawn | {"detections": found}
         run = self.run(figure.points[0].experiment)
         features = self.features(figure.dataset, experiment.decoding)
         return drawn | {
@@ -417,6 +437,21 @@ class Plan:
             "features": features.files(subset),
             "cutting": experiment.proposals,
         }
+
+    def _drawn_cells(self, figure: Figure) -> list[Cell]:
+        datasets = [column.dataset for column in figure.columns] if figure.kind == "curve" else [figure.dataset]
+        return [
+            (number, point.experiment, dataset, seed)
+            for number, point in enumerate(figure.points)
+            for dataset in datasets
+            if dataset in set(self.targets(point.experiment))
+            for seed in self.seeds(point.experiment)[: None if figure.kind == "curve" else 1]
+        ]
+
+    def truth(self, dataset: str) -> list[Path]:
+        """A dataset's annotations and, in the mini world, what is shown when."""
+        labels = self.labels(dataset)
+        return [labels, labels.with_suffix(".sub_actions.json")] if self.world else [labels]
 
     def drawn_from(self, name: str) -> list[Path]:
         """The files that a figure reads."""
@@ -431,11 +466,14 @@ class Plan:
         """The file that is newer than a table or figure that no longer shows what is declared."""
         return Path("results/.keys") / f"{name}.json"
 
+    def key_content(self, name: str) -> dict[str, Any]:
+        """What decides what a table or figure shows."""
+        declared = self.declaration(name) if name in self.tables() else self.drawing(name)
+        return plain({key: value.file if isinstance(value, Stills) else value for key, value in declared.items()})
+
     def write_key(self, name: str) -> None:
         """Write a result's key if its content differs from what is there."""
-        declared = self.declaration(name) if name in self.tables() else self.drawing(name)
-        declared = {key: value.file if isinstance(value, Stills) else value for key, value in declared.items()}
-        text = json.dumps(plain(declared), indent=1, sort_keys=True) + "\n"
+        text = json.dumps(self.key_content(name), indent=1, sort_keys=True) + "\n"
         path = self.root / self.key(name)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             write_text(path, text)
@@ -478,9 +516,13 @@ class Plan:
             raise UserError(f"{key}: no current recipe makes this; see params.yaml and papers/*.yaml")
         return known[key]
 
+    def makings(self) -> list[tuple[Clips, Backbones | None]]:
+        """Frames and flow of everything that is named, and the streams pretrained for them."""
+        return [(clips, self.backbones(clips.decoding)) for clips in self._clips.values()]
+
     @cached_property
     def _localized(self) -> dict[tuple[str, str, str], Localized]:
-        everything = (self.localized(e, t) for e in self.experiments for t in self._targets(e))
+        everything = (self.localized(e, t) for e in self.experiments for t in self.targets(e))
         return {(x.run.recipe.name, x.target, x.recipe.name): x for x in everything}
 
     @cached_property
@@ -506,15 +548,6 @@ class Plan:
         """Whether only a test server knows what an experiment should find there."""
         return self.experiment(experiment).targets[target] in self.dataset(target).hidden
 
-    def _targets(self, experiment: str) -> Iterator[str]:
+    def targets(self, experiment: str) -> Iterator[str]:
+        """The targets of an experiment that the active suite has."""
         return (t for t in self.experiment(experiment).targets if t in self.suite.datasets)
-
-
-def merged(*parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Dictionaries laid over one another, the later ones on top, level by level."""
-    result: dict[str, Any] = {}
-    for part in parts:
-        for key, value in part.items():
-            both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-            result[key] = merged(result[key], value) if both else value
-    return result

@@ -1,13 +1,16 @@
 # Needs:  params.yaml
-# Makes:  data/<suite>/<dataset>/{videos/, annotations.json, videos.csv} and word vectors
+# Makes:  data/<suite>/<dataset>/{videos/, annotations.json, videos.csv}, labels and word vectors
 # Steps:  render_videos, write_words (suite mini); a suite of real videos brings its own files
+# The world's file says that the videos are there; labels are annotations under a recipe's name, of use without videos.
 
 
 rule render_videos:
     input:
         lambda w: [] if plan.videos_of(w.dataset) == w.dataset else str(plan.origin(plan.videos_of(w.dataset))),
     output:
-        "data/{suite}/{dataset}/world-{digest}.json",
+        world="data/{suite}/{dataset}/world-{digest}.json",
+        labels="data/{suite}/labels/world-{digest}/{dataset}.json",
+        parts="data/{suite}/labels/world-{digest}/{dataset}.sub_actions.json",
     log:
         "logs/render_videos/{suite}-{dataset}-{digest}.log",
     benchmark:

@@ -1,5 +1,6 @@
 # Needs:  metrics of every run that a table shows; detections, models and stills for pictures
-# Makes:  results/<table>.{csv,md,tex,provenance.json}, results/figures/<figure>.{png,pdf,csv,provenance.json}
+# Makes:  results/<table>.{csv,md,tex,html,provenance.json}, metrics and curves for DVC,
+#          results/figures/<figure>.{png,pdf,csv,provenance.json}
 # Steps:  render_table; (pick_stills) -> render_figure
 # A result's key says what it shows and how. It is rewritten only when that changes, and then the result is rendered anew.
 
@@ -15,7 +16,15 @@ rule render_table:
         csv="results/{table}.csv",
         md="results/{table}.md",
         tex="results/{table}.tex",
+        html=report(
+            "results/{table}.html",
+            caption="../report/table.rst",
+            category=lambda w: "{0.name} ({0.venue})".format(plan.tables()[w.table]),
+            labels=lambda w: {"table": plan.tables()[w.table].tables[w.table].number, "target": w.table},
+        ),
         provenance="results/{table}.provenance.json",
+        metrics=directory("results/metrics/{table}"),
+        curves="results/curves/{table}.csv",
     log:
         "logs/render_table/{table}.log",
     threads: 1
@@ -46,6 +55,7 @@ rule pick_stills:
 rule render_figure:
     input:
         files=lambda w: as_text(plan.drawn_from(w.figure)),
+        truth=lambda w: [ancient(p) for p in as_text(plan.drawing(w.figure).get("truth", []))],
         key=lambda w: str(plan.key(w.figure)),
     output:
         png="results/figures/{figure}.png",

@@ -10,7 +10,7 @@ from actionbytes.pipeline import classes_of
 
 with job(snakemake):
     excluded, out = snakemake.params.excluded, Path(snakemake.output[0])
-    source, target = (read_annotations(Path(home) / "annotations.json") for home in snakemake.params.homes)
+    source, target = read_annotations(snakemake.input.source), read_annotations(snakemake.input.target)
     sources = classes_of(of_subset(source, excluded.subset))
     aliases = {**ALIASES, **snakemake.params.aliases}
     write_matches(out, matches(classes_of(target), sources, snakemake.params.how, aliases))

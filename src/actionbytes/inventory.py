@@ -1,0 +1,148 @@
+"""Everything that the current recipes name: what DVC's stages make, and what `recipe prune` must not touch."""
+
+import fcntl
+import json
+import re
+import shutil
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+from actionbytes.artifacts import FeatureSet, Localized, Run
+from actionbytes.errors import UserError
+from actionbytes.plan import Plan
+from actionbytes.recipes import digest, write_text
+
+KEYS = Path("results/.keys")
+NAMED = r"[\w.-]+-[0-9a-f]{10}(\.bin|\.h5|\.csv)?"  # how a name ends that a recipe gave
+TABLE_FILES = (".csv", ".md", ".tex", ".html", ".provenance.json")
+FIGURE_FILES = (".png", ".pdf", ".csv", ".provenance.json")
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """The files that a stage of dvc.yaml makes, sorted: what all tables and figures together need."""
+
+    features: list[Path]
+    runs: list[Path]
+    tables: list[Path]
+    figures: list[Path]
+
+
+def wanted(plan: Plan) -> Wanted:
+    """What every table and figure needs, by stage; of use only to name files, so nothing has to be there."""
+    features, runs, tables, figures = set(), set(), set(), set()
+    for figure in plan.figures():
+        figures |= {plan.picture(figure).with_suffix(suffix) for suffix in FIGURE_FILES}
+        drawn = plan.drawing(figure)
+        if "stills" in drawn:
+            features |= {drawn["stills"].file, *drawn["truth"], *drawn.get("features", [])}
+        runs |= set(drawn.get("models", []))
+    for result in [*plan.tables(), *plan.figures()]:
+        if result in plan.tables():
+            tables |= {Path("results") / f"{result}{suffix}" for suffix in TABLE_FILES}
+            tables |= {Path("results/metrics") / result, Path("results/curves") / f"{result}.csv"}
+        for _, experiment, dataset, seed in plan.cells(result):
+            what = plan.localized(experiment, dataset)
+            features |= {*what.inputs, what.listing, plan.labels(dataset)}
+            for run in lineage(what.run):
+                features |= {*run.inputs, plan.labels(run.dataset)}
+                runs |= {run.model(seed), *run.exclusions}
+            runs |= {what.folder(seed) / "detections.json", what.folder(seed) / "metrics.json"}
+            features |= set(_own_weights(plan, what))
+    return Wanted(sorted(features), sorted(runs), sorted(tables), sorted(figures))
+
+
+def lineage(run: Run) -> Iterator[Run]:
+    """A run and those that it started from."""
+    yield run
+    if run.init:
+        yield from lineage(run.init)
+
+
+def _own_weights(plan: Plan, what: Localized) -> Iterator[Path]:
+    sets: list[FeatureSet] = [what.features, *(run.features for run in lineage(what.run))]
+    if not plan.suite.backbone.rgb:  # published weights are the user's
+        for features in sets:
+            yield from features.weights
+
+
+def write_stage_keys(plan: Plan) -> list[Path]:
+    """Write `results/.keys/stage-<stage>.json` for DVC, each only if its content differs; return what changed.
+
+    A path names its recipe, so the names alone say when a stage has something to make: DVC's stages depend on these
+    files, and a comment in the code, another machine or another number of cores changes none of them.
+    """
+    files = wanted(plan)
+    keys = {
+        "features": [str(path) for path in files.features],
+        "runs": [str(path) for path in files.runs],
+        "tables": {table: digest(plan.key_content(table), 64) for table in plan.tables()},
+        "figures": {figure: digest(plan.key_content(figure), 64) for figure in plan.figures()},
+    }
+    changed = []
+    for stage, content in keys.items():
+        path = plan.root / KEYS / f"stage-{stage}.json"
+        text = json.dumps(content, indent=1, sort_keys=True) + "\n"
+        if not path.exists() or path.read_text(encoding="utf-8") != text:
+            write_text(path, text)
+            changed.append(path)
+    return changed
+
+
+def current_folders(plan: Plan) -> set[Path]:
+    """Every folder or file under a recipe's name that some experiment of the active suite names."""
+    named = {plan.words} if plan.world else set()
+    for experiment in plan.experiments:
+        run = plan.run(experiment)
+        named |= {one.folder for one in lineage(run)} | {one.features.folder for one in lineage(run)}
+        named |= {path for one in lineage(run) for path in one.exclusions}
+        for target in plan.targets(experiment):
+            what = plan.localized(experiment, target)
+            named |= {what.features.folder}
+            named |= {what.folder(seed) for seed in plan.seeds(experiment)}
+    named |= {drawn["stills"].file for drawn in map(plan.drawing, plan.figures()) if "stills" in drawn}
+    for clips, backbones in plan.makings():
+        named |= {clips.home / "frames" / clips.frames_recipe.name, clips.home / "flow" / clips.flow_recipe.name}
+        named |= {backbones.folder} if backbones else set()
+    if plan.world:
+        named |= {plan.data / "labels" / plan.world.name}
+        named |= {plan.origin(dataset) for dataset in plan.suite.datasets}
+    return named
+
+
+def unnamed(plan: Plan) -> dict[Path, int]:
+    """Artifacts of the active suite that no current recipe names, with their sizes in bytes."""
+    data, runs = plan.data, Path("results/runs") / plan.config.suite
+    patterns = [
+        *(data / part for part in ("weights/*", "labels/*", "words-world-*.bin")),
+        *(data / "*" / part / "*" for part in ("frames", "flow", "features", "stills")),
+        Path("results/exclusions") / plan.config.suite / "*",
+        runs / "*",
+        runs / "*" / "seed*" / "*" / "*",
+    ]
+    named, found = current_folders(plan), {}
+    for pattern in patterns:
+        for path in sorted(plan.root.glob(str(pattern))):
+            inside = path.relative_to(plan.root)
+            if inside in named or not re.fullmatch(NAMED, path.name) or any(p in found for p in inside.parents):
+                continue
+            files = [path] if path.is_file() else [p for p in path.rglob("*") if p.is_file()]
+            found[inside] = sum(p.stat().st_size for p in files)
+    return found
+
+
+def delete(plan: Plan, paths: Iterable[Path]) -> None:
+    """Delete artifacts, unless a run of the workflow is at work; a link goes, not what it points to."""
+    lock = plan.root / ".snakemake" / "running"
+    lock.parent.mkdir(exist_ok=True)
+    with lock.open("a") as file:
+        try:
+            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise UserError("a run of the workflow is at work here; wait for it, then prune") from None
+        for path in (plan.root / path for path in paths):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path)
+            else:
+                path.unlink()
