@@ -272,13 +272,13 @@ def _walks(instance: Instance, prop: str, parameters: MiniWorld, rng: np.random.
     walk = ACTIONS[instance.action].walk
     length = instance.end - instance.start
     repeats = max(1, round(length / rng.uniform(*WALK_SECONDS))) if length > WALK_SECONDS[1] else 1
+    prop = prop if rng.random() < parameters.prop_shown else ""
     shares = rng.dirichlet(np.full(3 * repeats, 12.0))
     ends = instance.start + length * np.cumsum(shares)
     starts = [instance.start, *ends[:-1].tolist()]
     ends[-1] = instance.end
     return [
-        _stretch(walk[i % 3], start, end, prop if rng.random() < parameters.prop_shown else "", rng)
-        for i, (start, end) in enumerate(zip(starts, ends, strict=True))
+        _stretch(walk[i % 3], start, end, prop, rng) for i, (start, end) in enumerate(zip(starts, ends, strict=True))
     ]
 
 

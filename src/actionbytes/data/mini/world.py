@@ -211,14 +211,14 @@ class MiniWorld(Parameters):
     activitynet12_training_videos: Count = Field(24, description="untrimmed videos for weak supervision")
     activitynet12_validation_videos: Count = Field(24, description="untrimmed videos for testing")
     activitynet12_seconds: Seconds = Field((14.0, 32.0), description="shortest and longest of these videos")
-    prop_shown: Share = Field(0.65, description="share of an instance's sub-actions in which its prop is in view")
+    prop_shown: Share = Field(0.9, description="share of instances in which the class's prop is in view")
     outfit_kept: Share = Field(0.5, description="share of videos in the class's outfit; others wear any")
     scene_kept: Share = Field(0.6, description="share of videos in the class's scene; others are anywhere")
     domain_gap: float = Field(
         0.5, ge=0, le=3, description="how untrimmed videos differ from clips: zoom, light, shake, grain"
     )
     shot_seconds: Seconds = Field((5.0, 15.0), description="shortest and longest shot of an untrimmed video's camera")
-    shot_zoom: tuple[Zoom, Zoom] = Field((0.6, 1.25), description="farthest and nearest shot of an untrimmed video")
+    shot_zoom: tuple[Zoom, Zoom] = Field((0.7, 1.25), description="farthest and nearest shot of an untrimmed video")
     variable_rate: Share = Field(0.08, description="share of videos with a variable frame rate")
     sound: Share = Field(0.2, description="share of videos with a sound track")
     broken: int = Field(0, ge=0, le=1000, description="broken files added to thumos14 test: 5 kinds in turn")
