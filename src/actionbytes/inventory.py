@@ -41,6 +41,7 @@ def wanted(plan: Plan) -> Wanted:
                 runs.add(run.seed(seed) / "model.safetensors")
             runs |= {what.folder(seed) / "detections.json", what.folder(seed) / "metrics.json"}
             features |= set(_own_weights(plan, what))
+            features |= {plan.words} if plan.world and what.transfer else set()
     return Wanted(sorted(features), sorted(runs), sorted(tables))
 
 

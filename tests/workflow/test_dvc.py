@@ -9,7 +9,7 @@ import yaml
 
 from actionbytes.plan import Plan
 
-AFTER = {"write_words", "localize_actions", "evaluate_detections", "render_table"}  # what is behind localization
+AFTER = {"localize_actions", "evaluate_detections", "render_table"}  # what is behind localization
 TYPES = ("copy", "hardlink", "symlink")
 
 
