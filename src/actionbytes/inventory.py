@@ -50,6 +50,7 @@ def wanted(plan: Plan) -> Wanted:
                 runs |= {run.model(seed), *run.exclusions}
             runs |= {what.folder(seed) / "detections.json", what.folder(seed) / "metrics.json"}
             features |= set(_own_weights(plan, what))
+            features |= {plan.words} if plan.world and what.transfer else set()
     return Wanted(sorted(features), sorted(runs), sorted(tables), sorted(figures))
 
 

@@ -315,7 +315,7 @@ class Plan:
             return self.suite.words.file
         if not self.world:
             raise UserError(f"params.yaml: {self.config.suite}.words.file: name a word2vec file; this suite has none")
-        return self.data / f"words-{self.world.name}.bin"
+        return self.data / "labels" / f"words-{self.world.name}.bin"
 
     @property
     def words_identity(self) -> Any:

@@ -52,7 +52,7 @@ def given(plan: Plan, table: str, features: bool) -> Iterator[Path]:
 
 def _brought(plan: Plan, dataset: str, features: bool, weights: Iterable[Path]) -> Iterator[Path]:
     if features:
-        yield plan.labels(dataset)
+        yield from (plan.labels(dataset), plan.words)
     if not plan.world:
         yield plan.words
         yield from (plan.home(name) / part for name in {dataset, plan.videos_of(dataset)} for part in GIVEN)

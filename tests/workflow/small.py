@@ -40,7 +40,7 @@ def run(folder: Path, *command: object, check: bool = True, **more: object) -> s
         env=environment,
         capture_output=True,
         text=True,
-        timeout=600,
+        timeout=1800,
         **more,
     )
     if check:

@@ -9,7 +9,7 @@ import yaml
 
 from actionbytes.plan import Plan
 
-AFTER = {"write_words", "localize_actions", "evaluate_detections", "render_table"}  # what is behind localization
+AFTER = {"localize_actions", "evaluate_detections", "render_table"}  # what is behind localization
 TYPES = ("copy", "hardlink", "symlink")
 
 
@@ -60,9 +60,12 @@ def test_dvc_yaml_names_what_is_made(root):
 def test_repro_with_nothing_to_do(clone, small):
     pulled(small, clone)
     repro(small, clone)
-    start = time.monotonic()
-    text = repro(small, clone)
-    assert time.monotonic() - start < 5
+    seconds = []
+    for _ in range(3):  # other work on the machine is not what is measured
+        start = time.monotonic()
+        text = repro(small, clone)
+        seconds.append(time.monotonic() - start)
+    assert min(seconds) < 5
     assert all(f"Stage '{stage}' didn't change, skipping" in text for stage in ("features", "runs", "tables"))
     assert not small.run(clone, "git", "status", "--porcelain").stdout
 

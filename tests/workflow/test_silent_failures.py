@@ -93,7 +93,7 @@ def test_a_stage_does_not_lose_what_other_recipes_made(clone, small):
 # power cuts
 
 
-def kill_when(folder, command, ready, small, seconds=240):
+def kill_when(folder, command, ready, small, seconds=900):
     """Start a command, and kill it and all that it started as soon as `ready()`; False if it ended before."""
     environment = os.environ | {"PATH": small.binaries(), "DVC_NO_ANALYTICS": "1"}
     quiet = {"stdout": subprocess.DEVNULL, "stderr": subprocess.DEVNULL, "start_new_session": True}

@@ -26,7 +26,7 @@ rule render_videos:
 
 rule write_words:
     output:
-        "data/{suite}/words-world-{digest}.bin",
+        "data/{suite}/labels/words-world-{digest}.bin",
     log:
         "logs/write_words/{suite}-{digest}.log",
     params:
