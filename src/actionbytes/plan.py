@@ -1,23 +1,25 @@
 """The plan: which artifact is made from what, and where it lies. Parameters and papers in, paths and recipes out.
 
-The Snakefile asks it for inputs, the scripts get their parameters from it. It opens no video and no feature file.
+The Snakefile asks it for inputs, the scripts get their parameters from it. It opens no video and no feature file; own
+videos it hashes, once, since their content is part of every name behind them.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import suppress
 from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import Field
-
 from actionbytes.artifacts import Backbones, Clips, FeatureSet, Localized, Run
-from actionbytes.config import Config, DatasetParameters, Suite, read_config
+from actionbytes.config import Config, DatasetParameters, Experiment, Suite, read_config
+from actionbytes.data.annotations import nearest, same_subset
+from actionbytes.data.own import OwnData, own_data
 from actionbytes.errors import UserError
 from actionbytes.localization.localize import Localization
 from actionbytes.methods.parameters import LabelTransfer, Proposals
 from actionbytes.methods.registry import method_parameters
-from actionbytes.parameters import Parameters, validated
+from actionbytes.parameters import validated
 from actionbytes.recipes import STAGES, Recipe, file_digest, plain, write_text
 from actionbytes.reporting.papers import Paper, read_papers
 from actionbytes.training.parameters import Training
@@ -33,30 +35,8 @@ TIERS = {
 Found = TypeVar("Found")
 
 
-class Source(Parameters):
-    """The videos a method learns from."""
-
-    dataset: str
-    subset: str
-
-
-class Experiment(Parameters):
-    """What a row of a table runs: a method, what it learns from, what it is tested on. Declared in `papers/*.yaml`."""
-
-    method: str = Field(description="name of a method, as in `actionbytes train METHOD`")
-    source: Source = Field(description="what it learns from")
-    targets: dict[str, str] = Field(description="what it is tested on: dataset -> subset")
-    init: str | None = Field(None, description="experiment whose run (same seed) this one starts from")
-    parameters: dict[str, Any] = Field(default_factory=dict, description="of the method")
-    training: dict[str, Any] = Field(default_factory=dict, description="of its training")
-    decoding: dict[str, Any] = Field(default_factory=dict, description="of its features, such as fps")
-    transfer: dict[str, Any] = Field(default_factory=dict, description="of labels, where source and target differ")
-    proposals: dict[str, Any] = Field(default_factory=dict, description="of cutting and merging, where they are on")
-    localization: dict[str, Any] = Field(default_factory=dict, description="of turning scores into segments")
-    for_target: dict[str, dict[str, dict[str, Any]]] = Field(
-        default_factory=dict, description="target -> {proposals, localization, transfer} that differ there"
-    )
-    seeds: tuple[int, ...] | None = Field(None, description="seeds; none: those of params.yaml")
+class NotThere(UserError):
+    """A dataset that this suite or machine does not have; what rests on it cannot be planned, all else can."""
 
 
 class Plan:
@@ -66,6 +46,7 @@ class Plan:
         self.config, self.papers, self.root = config, papers, root
         self.suite: Suite = config.active
         self.data = Path("data") / config.suite
+        self._own: dict[str, OwnData] = {}
         self.experiments: dict[str, Experiment] = {}
         for paper in papers.values():
             for name, values in paper.experiments.items():
@@ -94,7 +75,7 @@ class Plan:
         """What params.yaml says about a dataset of the active suite."""
         if name not in self.suite.datasets:
             known = ", ".join(self.suite.datasets)
-            raise UserError(f"dataset {name!r} is not in suite {self.config.suite!r}; params.yaml declares {known}")
+            raise NotThere(f"dataset {name!r} is not in suite {self.config.suite!r}; params.yaml declares {known}")
         return self.suite.datasets[name]
 
     def videos_of(self, dataset: str) -> str:
@@ -108,21 +89,48 @@ class Plan:
 
     def origin(self, dataset: str) -> Path:
         """The file that says that a dataset's videos and annotations are there."""
+        if own := self.own(dataset):
+            return self.data / dataset / own.marker.name
         if self.world:
             return self.home(dataset) / f"{self.world.name}.json"
         return self.home(dataset) / "videos.csv"
 
     def content(self, dataset: str) -> str:
         """What decides the content of a dataset's videos: the world's recipe, or the list with their hashes."""
+        if own := self.own(dataset):
+            return f"own-{own.content}"
         if self.world:
             return f"{self.world.name}/{dataset}"
         path = self.root / self.home(dataset) / "videos.csv"
         if not path.exists():
-            raise UserError(
+            raise NotThere(
                 f"{path}: no such file; put the videos into {path.parent / 'videos'} and the annotations into "
                 f"{path.parent / 'annotations.json'}, then run `actionbytes index {path.parent}`"
             )
         return file_digest(path)
+
+    def labels(self, dataset: str) -> str:
+        """What decides a dataset's annotations: own ones may change while the videos, and so the features, stay."""
+        own = self.own(dataset)
+        return f"own-{own.labels}" if own else self.content(dataset)
+
+    def own(self, dataset: str) -> OwnData | None:
+        """The own videos of a dataset, listed and hashed once; none where it is not of own videos."""
+        declared = self.dataset(dataset)
+        if declared.own and dataset not in self._own:
+            folders = (self.root / path if path else None for path in (declared.clips, declared.videos))
+            clips, videos = folders
+            truth = self.root / declared.annotations if declared.annotations else None
+            where = f"params.yaml: {self.config.suite}.datasets.{dataset}"
+            home = self.root / self.data / dataset
+            self._own[dataset] = own_data(where, home, clips, declared.subset, videos, truth)
+        return self._own.get(dataset)
+
+    def checked(self, where: str, dataset: str, subset: str) -> None:
+        """Raise UserError if an own dataset has no such subset; of others the annotations are not read for it."""
+        if (own := self.own(dataset)) and subset not in (known := {row.subset for row in own.rows}):
+            hint = f"write {same_subset(subset)!r}" if same_subset(subset) in known else nearest(subset, sorted(known))
+            raise UserError(f"{where}: dataset {dataset!r} has no subset {subset!r}; {hint}")
 
     # features
 
@@ -185,6 +193,7 @@ class Plan:
         training = validated(
             Training, merged(sizes.training if sizes else {}, experiment.training), f"{where}: training"
         )
+        self.checked(f"{where}: source", experiment.source.dataset, experiment.source.subset)
         source, features = experiment.source, self.features(experiment.source.dataset, experiment.decoding)
         init = self.run(experiment.init) if experiment.init else None
         spec = {
@@ -192,7 +201,7 @@ class Plan:
             "parameters": parameters,
             "training": training,
             "source": source,
-            "labels": self.content(source.dataset),
+            "labels": self.labels(source.dataset),
             "features": features.recipe.full,
             "init": init.recipe.full if init else None,
         }
@@ -216,6 +225,7 @@ class Plan:
         )
         proposals = validated(Proposals, merged(experiment.proposals, here.get("proposals", {})), f"{where}: proposals")
         transfer = validated(LabelTransfer, merged(experiment.transfer, here.get("transfer", {})), f"{where}: transfer")
+        self.checked(where, target, experiment.targets[target])
         crosses = target != experiment.source.dataset
         features = self.features(target, experiment.decoding)
         spec = {
@@ -223,7 +233,7 @@ class Plan:
             "proposals": proposals if localization.proposals else None,
             "transfer": {"how": transfer, "words": self.words_identity} if crosses else None,
             "features": features.recipe.full,
-            "labels": self.content(target),
+            "labels": self.labels(target),
             "subset": experiment.targets[target],
             "evaluation": self.suite.evaluation,
         }
@@ -298,8 +308,11 @@ class Plan:
         return Path("results/.keys") / f"{name}.json"
 
     def write_key(self, name: str) -> None:
-        """Write a table's key if its content differs from what is there."""
-        declared = self.declaration(name) | {"metrics": self.metrics(name), "version": STAGES["render_table"]}
+        """Write a table's key if its content differs from what is there; nothing if a dataset of it is missing."""
+        try:
+            declared = self.declaration(name) | {"metrics": self.metrics(name), "version": STAGES["render_table"]}
+        except NotThere:
+            return
         text = json.dumps(plain(declared), indent=1, sort_keys=True) + "\n"
         path = self.root / self.key(name)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
@@ -337,12 +350,12 @@ class Plan:
 
     @cached_property
     def _localized(self) -> dict[tuple[str, str, str], Localized]:
-        everything = (self.localized(e, t) for e in self.experiments for t in self._targets(e))
+        everything = self._there(self.localized, ((e, t) for e in self.experiments for t in self._targets(e)))
         return {(x.run.recipe.name, x.target, x.recipe.name): x for x in everything}
 
     @cached_property
     def _runs(self) -> dict[str, Run]:
-        return {x.recipe.name: x for x in map(self.run, self.experiments)}
+        return {x.recipe.name: x for x in self._there(self.run, ((e,) for e in self.experiments))}
 
     @cached_property
     def _features(self) -> dict[tuple[str, str], FeatureSet]:
@@ -358,6 +371,13 @@ class Plan:
     def _clips(self) -> dict[tuple[str, str], Clips]:
         found = [x.clips for x in (*self._features.values(), *self._backbones.values())]
         return {(x.dataset, r.name): x for x in found for r in (x.frames_recipe, x.flow_recipe)}
+
+    @staticmethod
+    def _there(find: Callable[..., Found], each: Iterable[tuple[str, ...]]) -> Iterator[Found]:
+        """What can be planned with the datasets that are there."""
+        for arguments in each:
+            with suppress(NotThere):
+                yield find(*arguments)
 
     def _targets(self, experiment: str) -> Iterator[str]:
         return (t for t in self.experiment(experiment).targets if t in self.suite.datasets)

@@ -1,6 +1,7 @@
 # Needs:  params.yaml
 # Makes:  data/<suite>/<dataset>/{videos/, annotations.json, videos.csv} and word vectors
-# Steps:  render_videos, write_words (suite mini); a suite of real videos brings its own files
+# Steps:  render_videos, write_words (suite mini); list_own_videos (own folders, docs/own-data.md); a suite of published
+#         videos brings its own files
 
 
 rule render_videos:
@@ -19,6 +20,20 @@ rule render_videos:
         "Rendering the videos of {wildcards.dataset}"
     script:
         "../scripts/render_videos.py"
+
+
+rule list_own_videos:
+    output:
+        "data/{suite}/{dataset}/own-{digest}.json",
+    log:
+        "logs/list_own_videos/{suite}-{dataset}-{digest}.log",
+    threads: 1
+    params:
+        own=lambda w: plan.own(w.dataset),
+    message:
+        "Listing the videos of {wildcards.dataset}"
+    script:
+        "../scripts/list_own_videos.py"
 
 
 rule write_words:

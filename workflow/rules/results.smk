@@ -4,12 +4,12 @@
 # A table's key says what it shows and how. It is rewritten only when that changes, and then the table is rendered anew.
 
 for name in TABLES:
-    plan.write_key(name)
+    planned(plan.write_key, name)
 
 
 rule render_table:
     input:
-        metrics=lambda w: as_text(plan.metrics(w.table)),
+        metrics=lambda w: as_text(planned(plan.metrics, w.table)),
         key=lambda w: str(plan.key(w.table)),
     output:
         csv="results/{table}.csv",

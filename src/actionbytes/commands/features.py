@@ -6,8 +6,6 @@ import click
 
 from actionbytes.commands._options import FILE, bar, chosen_device, settings
 
-VIDEO_SUFFIXES = {".mp4", ".mkv", ".avi", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".flv", ".ts"}
-
 
 @click.command()
 @click.argument("videos", nargs=-1, required=True, type=FILE)
@@ -79,6 +77,7 @@ def features(
 
 def video_files(arguments: tuple[Path, ...]) -> list[Path]:
     """The files among the arguments and the videos in its folders; two of one name are an error."""
+    from actionbytes.data.manifests import VIDEO_SUFFIXES
     from actionbytes.errors import UserError
 
     paths: list[Path] = []
