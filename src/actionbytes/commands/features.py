@@ -47,11 +47,10 @@ def features(
 
     from actionbytes.data.manifests import Status
     from actionbytes.errors import UserError
-    from actionbytes.features.extract import MadeWith, file_features
+    from actionbytes.features.extract import MadeWith, stream_features
     from actionbytes.features.making import making_of
     from actionbytes.features.store import write_npy, write_shard
     from actionbytes.recipes import plain
-    from actionbytes.video.decode import BrokenVideo
 
     threads = threads or os.cpu_count() or 1
     if verify:
@@ -70,16 +69,14 @@ def features(
     statuses: list[Status] = []
 
     def each():
-        for path in bar(paths):
-            try:
-                made, reader = file_features(path, made_with, streams, threads)
-            except BrokenVideo as error:
+        for path, made in zip(bar(paths), stream_features(paths, made_with, streams, threads), strict=True):
+            if made.broken:
                 if strict:
-                    raise
-                statuses.append(Status(path.stem, 0, "set aside", str(error)))
+                    raise made.broken
+                statuses.append(Status(path.stem, 0, "set aside", str(made.broken)))
                 continue
-            statuses.append(Status(path.stem, made.frames, reader.status, reader.reason))
-            yield path.stem, made
+            statuses.append(Status(path.stem, made.features.frames, made.reader.status, made.reader.reason))
+            yield path.stem, made.features
 
     if out.suffix == ".h5":
         write_shard(out, each(), {"made_with": plain(made_with)}, statuses, plain(made_with))
