@@ -15,6 +15,7 @@ COMMANDS = {  # name -> (module:attribute, one line for --help)
     "evaluate": ("actionbytes.commands.evaluate:evaluate", "mAP of detections under a protocol, or under all of them."),
     "analyze": ("actionbytes.commands.analyze:analyze", "Where detections fail: error kinds, lengths, curves."),
     "features": ("actionbytes.commands.features:features", "Videos to I3D features (RGB and flow)."),
+    "compare-features": ("actionbytes.commands.compare_features:compare_features", "What sets two extractions apart."),
     "index": ("actionbytes.commands.index:index", "List a dataset folder's videos with their hashes."),
     "import-features": ("actionbytes.commands.import_features:import_features", "Ready-made features to shards."),
     "train": ("actionbytes.commands.train:train", "Train a method on features."),

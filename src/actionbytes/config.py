@@ -1,7 +1,8 @@
-"""`params.yaml`: the two suites and what each is made with. Defaults stand beside the code that uses them."""
+"""What users declare: `params.yaml` (two suites) and experiments. Defaults stand beside the code that uses them."""
 
+import re
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -40,11 +41,30 @@ class Backbone(Parameters):
 
 
 class DatasetParameters(Parameters):
-    """Where a dataset's videos are and how they are dealt into jobs."""
+    """Where a dataset's videos are and how they are dealt into jobs; docs/own-data.md has `clips` to `annotations`."""
 
     shards: int = Field(2, ge=1, le=4096, description="Jobs per subset and stage; a video's shard is a hash of its id.")
     videos_of: str | None = Field(None, description="another dataset whose videos and features this one labels anew")
     hidden: tuple[str, ...] = Field((), description="subsets whose truth only a test server has: no metrics of them")
+    clips: Path | None = Field(None, description="own trimmed clips: <class>/ folders, or <subset>/<class>/ ones")
+    subset: str | None = Field(None, pattern=r"^\w+$", description="of all the clips; none: the first level of folders")
+    videos: Path | None = Field(None, description="folder of own untrimmed videos")
+    annotations: Path | None = Field(None, description="ActivityNet JSON of the untrimmed videos")
+
+    @model_validator(mode="after")
+    def _complete(self) -> "DatasetParameters":
+        if (self.videos is None) != (self.annotations is None):
+            raise ValueError("own untrimmed videos need both `videos` and `annotations`")
+        if self.subset and not self.clips:
+            raise ValueError("`subset` is of `clips`; the JSON says the subset of an untrimmed video")
+        if self.own and self.videos_of:
+            raise ValueError("`videos_of` labels another dataset's videos; it has none of its own")
+        return self
+
+    @property
+    def own(self) -> bool:
+        """Whether its videos lie in the user's own folders."""
+        return bool(self.clips or self.videos)
 
 
 class Words(Parameters):
@@ -92,6 +112,10 @@ class Suite(Parameters):
     @model_validator(mode="after")
     def _consistent(self) -> "Suite":
         for name, dataset in self.datasets.items():
+            if not re.fullmatch(r"\w+", name):
+                raise ValueError(f"datasets: {name!r} cannot name a dataset; use letters, digits and _")
+            if dataset.videos_of and self.datasets.get(dataset.videos_of, dataset).own:
+                raise ValueError(f"datasets.{name}.videos_of: {dataset.videos_of!r} has videos of your own")
             if dataset.videos_of and dataset.videos_of not in self.datasets:
                 raise ValueError(f"datasets.{name}.videos_of: {dataset.videos_of!r} is no dataset of this suite")
         if self.world is None and self.backbone.rgb is None:
@@ -111,6 +135,34 @@ class Config(Parameters):
     def active(self) -> Suite:
         """The suite in use."""
         return self.mini if self.suite == "mini" else self.full
+
+
+class Source(Parameters):
+    """The videos a method learns from."""
+
+    dataset: str
+    subset: str
+    exclude: str | None = Field(None, description="zero-shot: a dataset whose classes are taken out of the source")
+
+
+class Experiment(Parameters):
+    """What a row of a table runs: a method, what it learns from, what it is tested on. Declared in `papers/*.yaml`."""
+
+    method: str = Field(description="name of a method, as in `actionbytes train METHOD`")
+    source: Source = Field(description="what it learns from")
+    targets: dict[str, str] = Field(description="what it is tested on: dataset -> subset")
+    init: str | None = Field(None, description="experiment whose run (same seed) this one starts from")
+    stage: int | None = Field(None, ge=1, description="test the model as it was after this stage (mining round)")
+    parameters: dict[str, Any] = Field(default_factory=dict, description="of the method")
+    training: dict[str, Any] = Field(default_factory=dict, description="of its training")
+    decoding: dict[str, Any] = Field(default_factory=dict, description="of its features, such as fps")
+    transfer: dict[str, Any] = Field(default_factory=dict, description="of labels, where source and target differ")
+    proposals: dict[str, Any] = Field(default_factory=dict, description="of cutting and merging, where they are on")
+    localization: dict[str, Any] = Field(default_factory=dict, description="of turning scores into segments")
+    for_target: dict[str, dict[str, dict[str, Any]]] = Field(
+        default_factory=dict, description="target -> {proposals, localization, transfer} that differ there"
+    )
+    seeds: tuple[int, ...] | None = Field(None, description="seeds; none: those of params.yaml")
 
 
 def read_config(path: Path) -> Config:

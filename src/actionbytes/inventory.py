@@ -5,11 +5,13 @@ import json
 import re
 import shutil
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from actionbytes.artifacts import FeatureSet, Localized, Run
 from actionbytes.errors import UserError
+from actionbytes.making import NotThere
 from actionbytes.plan import Plan
 from actionbytes.recipes import digest, write_text
 
@@ -30,28 +32,36 @@ class Wanted:
 
 
 def wanted(plan: Plan) -> Wanted:
-    """What every table and figure needs, by stage; of use only to name files, so nothing has to be there."""
-    features, runs, tables, figures = set(), set(), set(), set()
-    for figure in plan.figures():
-        figures |= {plan.picture(figure).with_suffix(suffix) for suffix in FIGURE_FILES}
-        drawn = plan.drawing(figure)
-        if "stills" in drawn:
-            features |= {drawn["stills"].file, *drawn["truth"], *drawn.get("features", [])}
-        runs |= set(drawn.get("models", []))
+    """What all tables and figures need, by stage; of use only to name files, so nothing has to be there.
+
+    A result that rests on a dataset that this suite or machine does not have is left out.
+    """
+    features, runs = set(), set()
     for result in [*plan.tables(), *plan.figures()]:
-        if result in plan.tables():
-            tables |= {Path("results") / f"{result}{suffix}" for suffix in TABLE_FILES}
-            tables |= {Path("results/metrics") / result, Path("results/curves") / f"{result}.csv"}
-        for _, experiment, dataset, seed in plan.cells(result):
-            what = plan.localized(experiment, dataset)
-            features |= {*what.inputs, what.listing, plan.labels(dataset)}
-            for run in lineage(what.run):
-                features |= {*run.inputs, plan.labels(run.dataset)}
-                runs |= {run.model(seed), *run.exclusions}
-            runs |= {what.folder(seed) / "detections.json", what.folder(seed) / "metrics.json"}
-            features |= set(_own_weights(plan, what))
-            features |= {plan.words} if plan.world and what.transfer else set()
+        with suppress(NotThere):
+            for more, found in zip((features, runs), _behind(plan, result), strict=True):
+                more |= found
+    tables = {Path("results") / f"{table}{suffix}" for table in plan.tables() for suffix in TABLE_FILES}
+    for table in plan.tables():
+        tables |= {Path("results/metrics") / table, Path("results/curves") / f"{table}.csv"}
+    figures = {plan.picture(figure).with_suffix(suffix) for figure in plan.figures() for suffix in FIGURE_FILES}
     return Wanted(sorted(features), sorted(runs), sorted(tables), sorted(figures))
+
+
+def _behind(plan: Plan, result: str) -> tuple[set[Path], set[Path]]:
+    """The files of the first two stages that one table or figure rests on."""
+    drawn = plan.drawing(result) if result in plan.figures() else {}
+    features, runs = {*drawn.get("truth", []), *drawn.get("features", [])}, set(drawn.get("models", []))
+    features |= {drawn["stills"].file} if "stills" in drawn else set()
+    for _, experiment, dataset, seed in plan.cells(result):
+        what = plan.localized(experiment, dataset)
+        features |= {*what.inputs, what.listing, plan.labels(dataset), *_own_weights(plan, what)}
+        features |= {plan.words} if plan.world and what.transfer else set()
+        for run in lineage(what.run):
+            features |= {*run.inputs, plan.labels(run.dataset)}
+            runs |= {run.model(seed), *run.exclusions}
+        runs |= {what.folder(seed) / "detections.json", what.folder(seed) / "metrics.json"}
+    return features, runs
 
 
 def lineage(run: Run) -> Iterator[Run]:
@@ -106,9 +116,8 @@ def current_folders(plan: Plan) -> set[Path]:
     for clips, backbones in plan.makings():
         named |= {clips.home / "frames" / clips.frames_recipe.name, clips.home / "flow" / clips.flow_recipe.name}
         named |= {backbones.folder} if backbones else set()
-    if plan.world:
-        named |= {plan.data / "labels" / plan.world.name}
-        named |= {plan.origin(dataset) for dataset in plan.suite.datasets}
+    for dataset in plan.suite.datasets:
+        named |= {plan.labels(dataset).parent, plan.origin(dataset)}
     return named
 
 

@@ -1,6 +1,7 @@
 """Whole steps on files: what the command line and the workflow's scripts both call."""
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -10,6 +11,7 @@ import numpy as np
 from actionbytes.data.annotations import Video, of_subset, read_annotations
 from actionbytes.data.detections import Detections, read_detections, write_detections
 from actionbytes.data.manifests import read_status, write_csv
+from actionbytes.data.own import OwnData
 from actionbytes.data.words import ALIASES, cosine_similarity, embed_labels, read_word2vec, wanted_words
 from actionbytes.errors import UserError
 from actionbytes.features.store import PackedFeatures, load_features, read_made_with
@@ -24,6 +26,21 @@ if TYPE_CHECKING:
 
 Shards = Path | list[Path]
 Found = tuple[str, float, float, float]  # label, start (s), end (s), score
+
+
+def write_own(own: OwnData, progress: Callable[[Sequence], Iterable] = iter) -> None:
+    """Write list and annotations of own videos; a clip's one instance lasts as long as its pictures do."""
+    from actionbytes.video.decode import BrokenVideo, Decoding
+    from actionbytes.video.isolated import IsolatedReader
+
+    durations, sparse = {}, Decoding(fps=1, short_side=16, crop=16)
+    for row in progress([row for row in own.rows if row.label]):
+        reader = IsolatedReader(own.path(row.file), sparse)
+        with suppress(BrokenVideo):  # it will be set aside when it is decoded for its features
+            for _ in reader:
+                pass
+            durations[row.video] = reader.duration
+    own.write(durations)
 
 
 def classes_of(videos: Mapping[str, Video]) -> list[str]:

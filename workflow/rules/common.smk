@@ -2,6 +2,7 @@
 
 import fcntl
 import os
+import sys
 from pathlib import Path
 
 
@@ -29,6 +30,15 @@ onstart:
         fcntl.flock(LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
         print("error: another run works in this folder; wait for it or stop it", file=sys.stderr)
+        os._exit(2)
+
+
+def planned(find, *arguments):
+    """What a function of the plan returns; what the user can mend is one line."""
+    try:
+        return find(*arguments)
+    except UserError as error:
+        print(f"error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
         os._exit(2)
 
 

@@ -1,7 +1,8 @@
 # Needs:  params.yaml
 # Makes:  data/<suite>/<dataset>/{videos/, annotations.json, videos.csv}, labels and word vectors
-# Steps:  render_videos, write_words (suite mini); a suite of real videos brings its own files
-# The world's file says that the videos are there; labels are annotations under a recipe's name, of use without videos.
+# Steps:  render_videos, write_words (suite mini); list_own_videos (own folders, docs/own-data.md); a suite of published
+#         videos brings its own files
+# A marker says that the videos are there; labels are annotations under a recipe's name, of use without videos.
 
 
 rule render_videos:
@@ -22,6 +23,21 @@ rule render_videos:
         "Rendering the videos of {wildcards.dataset}"
     script:
         "../scripts/render_videos.py"
+
+
+rule list_own_videos:
+    output:
+        marker="data/{suite}/{dataset}/own-{digest}.json",
+        labels="data/{suite}/labels/own-{digest}/{dataset}.json",
+    log:
+        "logs/list_own_videos/{suite}-{dataset}-{digest}.log",
+    threads: 1
+    params:
+        own=lambda w: plan.own(w.dataset),
+    message:
+        "Listing the videos of {wildcards.dataset}"
+    script:
+        "../scripts/list_own_videos.py"
 
 
 rule write_words:

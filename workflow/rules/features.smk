@@ -16,6 +16,7 @@ rule decode_videos:
     threads: 1
     params:
         features=lambda w: plan.find_frames(w.dataset, w.recipe),
+        own=lambda w: plan.own(w.dataset),
     message:
         "Decoding {wildcards.dataset} {wildcards.shard}"
     script:

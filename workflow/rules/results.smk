@@ -5,12 +5,12 @@
 # A result's key says what it shows and how. It is rewritten only when that changes, and then the result is rendered anew.
 
 for name in [*TABLES, *FIGURES]:
-    plan.write_key(name)
+    planned(plan.write_key, name)
 
 
 rule render_table:
     input:
-        metrics=lambda w: as_text(plan.declaration(w.table)["metrics"]),
+        metrics=lambda w: as_text(planned(plan.metrics, w.table)),
         key=lambda w: str(plan.key(w.table)),
     output:
         csv="results/{table}.csv",

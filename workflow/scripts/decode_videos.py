@@ -1,5 +1,6 @@
 """Decode the videos of one shard to frames at constant rate and size."""
 
+from dataclasses import replace
 from pathlib import Path
 
 from actionbytes.bridge import job, lines
@@ -9,4 +10,6 @@ from actionbytes.features.stages import decode_shard
 with job(snakemake):
     clips = snakemake.params.features
     entries = entries_of_shard(read_manifest(clips.home / "videos.csv"), snakemake.wildcards.shard, clips.shards)
+    if own := snakemake.params.own:
+        entries = [replace(entry, file=str(own.unchanged(entry).resolve())) for entry in entries]
     decode_shard(entries, clips.home, Path(snakemake.output[0]), clips.decoding, lines)

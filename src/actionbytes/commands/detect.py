@@ -40,11 +40,10 @@ def detect(
     from actionbytes.data.annotations import read_annotations
     from actionbytes.data.detections import Detections
     from actionbytes.errors import UserError
-    from actionbytes.features.extract import file_features
+    from actionbytes.features.extract import stream_features
     from actionbytes.features.making import making_of
     from actionbytes.pipeline import Localizer, save_detections
     from actionbytes.reporting.timeline import Timeline, draw_timeline
-    from actionbytes.video.decode import BrokenVideo
 
     usual = {"class_rule": "mean", "proposals": proposals}
     localization, cutting, _ = chosen_settings(run, settings, usual)
@@ -54,15 +53,13 @@ def detect(
     made_with = making_of(run, weights_rgb, weights_flow)
     streams = made_with.streams(chosen_device(device))
     rows, used = [], 0
-    for path in bar(paths):
-        try:
-            features, reader = file_features(path, made_with, streams, os.cpu_count() or 1)
-        except BrokenVideo as error:
-            click.echo(f"set aside: {error}", err=True)
+    for path, made in zip(bar(paths), stream_features(paths, made_with, streams, os.cpu_count() or 1), strict=True):
+        if made.broken:
+            click.echo(f"set aside: {made.broken}", err=True)
             continue
-        used += 1
-        if reader.status != "ok":
-            click.echo(f"{path}: {reader.status}, what decodes is used: {reader.reason}", err=True)
+        used, features = used + 1, made.features
+        if made.reader.status != "ok":
+            click.echo(f"{path}: {made.reader.status}, what decodes is used: {made.reader.reason}", err=True)
         found, cas = localizer(features.joint(localizer.streams), features.hop_s, features.duration)
         rows += [(path.stem, *detection) for detection in found]
         best = max(found, key=lambda d: d[3], default=None)

@@ -6,12 +6,12 @@ import click
 
 from actionbytes.commands._options import FILE, bar, chosen_device, settings
 
-VIDEO_SUFFIXES = {".mp4", ".mkv", ".avi", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".flv", ".ts"}
-
 
 @click.command()
-@click.argument("videos", nargs=-1, required=True, type=FILE)
-@click.option("--out", required=True, type=FILE, help="One .h5 shard, or a folder for rgb/ and flow/ .npy files.")
+@click.argument("videos", nargs=-1, type=FILE)
+@click.option("--out", type=FILE, help="One .h5 shard, or a folder for rgb/ and flow/ .npy files.")
+@click.option("--verify", type=FILE, help="Stored features to make again from VIDEOS and compare, instead of --out.")
+@click.option("--sample", default=3, show_default=True, help="With --verify: how many videos; 0: all.")
 @click.option("--run", type=FILE, help="Make features like those that this run was trained on.")
 @click.option("--weights-rgb", type=FILE, help="I3D weights, .pt (published) or .safetensors.")
 @click.option("--weights-flow", type=FILE, help="I3D weights of the flow stream.")
@@ -22,7 +22,9 @@ VIDEO_SUFFIXES = {".mp4", ".mkv", ".avi", ".mov", ".webm", ".mpg", ".mpeg", ".m4
 @settings
 def features(
     videos: tuple[Path, ...],
-    out: Path,
+    out: Path | None,
+    verify: Path | None,
+    sample: int,
     run: Path | None,
     weights_rgb: Path | None,
     weights_flow: Path | None,
@@ -36,33 +38,45 @@ def features(
 
     The recipe comes from --run, or is the field's (25 fps, short side 256, crop 224) with --weights-rgb and
     --weights-flow. --set changes decoding.*, flow.* and extraction.*, for example --set decoding.fps=10.
+
+    --verify takes a shard, a folder of shards or of .npy, makes a sample of its videos again by the recipe that it
+    records (or --run, or --weights-*), and reports the cosine to what is stored. Without VIDEOS the files are those of
+    the dataset in whose folder the features lie. Exit status 1 where they differ.
     """
     import os
 
     from actionbytes.data.manifests import Status
     from actionbytes.errors import UserError
-    from actionbytes.features.extract import file_features
+    from actionbytes.features.extract import MadeWith, stream_features
     from actionbytes.features.making import making_of
     from actionbytes.features.store import write_npy, write_shard
     from actionbytes.recipes import plain
-    from actionbytes.video.decode import BrokenVideo
 
+    threads = threads or os.cpu_count() or 1
+    if verify:
+        from actionbytes.commands._verify import verify as verify_features
+
+        def making(known: dict | None) -> MadeWith:
+            return making_of(run, weights_rgb, weights_flow, settings, precision, known)
+
+        verify_features(verify, videos, making, chosen_device(device), threads, sample)
+        return
+    if not videos or out is None:
+        raise UserError("name VIDEOS and --out, or stored features with --verify (see actionbytes features --help)")
     paths = video_files(videos)
     made_with = making_of(run, weights_rgb, weights_flow, settings, precision)
     streams = made_with.streams(chosen_device(device))
     statuses: list[Status] = []
 
     def each():
-        for path in bar(paths):
-            try:
-                made, reader = file_features(path, made_with, streams, threads or os.cpu_count() or 1)
-            except BrokenVideo as error:
+        for path, made in zip(bar(paths), stream_features(paths, made_with, streams, threads), strict=True):
+            if made.broken:
                 if strict:
-                    raise
-                statuses.append(Status(path.stem, 0, "set aside", str(error)))
+                    raise made.broken
+                statuses.append(Status(path.stem, 0, "set aside", str(made.broken)))
                 continue
-            statuses.append(Status(path.stem, made.frames, reader.status, reader.reason))
-            yield path.stem, made
+            statuses.append(Status(path.stem, made.features.frames, made.reader.status, made.reader.reason))
+            yield path.stem, made.features
 
     if out.suffix == ".h5":
         write_shard(out, each(), {"made_with": plain(made_with)}, statuses, plain(made_with))
@@ -77,8 +91,9 @@ def features(
     print(f"{out}: {used}/{len(statuses)} videos")
 
 
-def video_files(arguments: tuple[Path, ...]) -> list[Path]:
-    """The files among the arguments and the videos in its folders; two of one name are an error."""
+def video_files(arguments: tuple[Path, ...], same_names: bool = False) -> list[Path]:
+    """The files among the arguments and the videos in its folders; two of one name are an error, unless allowed."""
+    from actionbytes.data.manifests import VIDEO_SUFFIXES
     from actionbytes.errors import UserError
 
     paths: list[Path] = []
@@ -91,6 +106,6 @@ def video_files(arguments: tuple[Path, ...]) -> list[Path]:
         else:
             paths.append(argument)
     names = [path.stem for path in paths]
-    if twice := {name for name in names if names.count(name) > 1}:
+    if not same_names and (twice := {name for name in names if names.count(name) > 1}):
         raise UserError(f"two files are named {min(twice)}; features are stored by that name, so rename one")
     return paths

@@ -17,8 +17,8 @@ def index(folder: Path) -> None:
     A file belongs to the annotated video whose id is its name without the suffix (an ActivityNet file may have "v_"
     before it). A video without a file is listed all the same, and set aside when features are made.
     """
-    from actionbytes.commands.features import VIDEO_SUFFIXES
     from actionbytes.data.annotations import read_annotations
+    from actionbytes.data.manifests import VIDEO_SUFFIXES
     from actionbytes.errors import UserError
     from actionbytes.recipes import file_digest, write_text
 

@@ -10,6 +10,8 @@ from pathlib import Path, PurePosixPath
 from actionbytes.errors import UserError
 from actionbytes.recipes import write_text
 
+VIDEO_SUFFIXES = {".mp4", ".mkv", ".avi", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".flv", ".ts"}
+
 
 @dataclass(frozen=True)
 class Entry:

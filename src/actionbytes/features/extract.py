@@ -7,14 +7,17 @@ neighbours, its shard or the number of cores.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from itertools import islice
+from contextlib import closing
+from dataclasses import dataclass, replace
+from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from pydantic import Field
 
 from actionbytes.errors import UserError
+from actionbytes.features.ahead import ahead
 from actionbytes.features.store import VideoFeatures
 from actionbytes.parameters import Parameters
 from actionbytes.recipes import file_digest
@@ -122,21 +125,67 @@ class MadeWith(Parameters):
         )
 
 
+@dataclass(frozen=True)
+class Streamed:
+    """What became of one file: its features, or why there are none; the reader knows status, size and rate."""
+
+    path: Path
+    reader: IsolatedReader
+    features: VideoFeatures | None
+    broken: BrokenVideo | None
+
+
+def stream_features(
+    paths: Iterable[Path], made_with: MadeWith, streams: tuple[Compute, Compute], threads: int = 1
+) -> Iterator[Streamed]:
+    """Features of video files, one after the other, streaming: nothing touches the disk, as in the workflow's stages.
+
+    Decoding (a process), flow (`threads` pairs at a time) and the networks (this thread) work at once, also across the
+    end of a video: flow runs ahead of the networks by one batch of frames at most, so that memory is bounded whatever
+    the length. The result depends on none of this.
+    """
+
+    def frames_and_ends() -> Iterator[tuple[np.ndarray, np.ndarray] | Streamed]:
+        for path in paths:
+            reader, broken = IsolatedReader(path, made_with.decoding), None
+            try:
+                yield from with_flow(reader, made_with.flow, threads)
+            except BrokenVideo as error:
+                broken = error
+            yield Streamed(path, reader, None, broken)
+
+    extraction = made_with.extraction
+    with closing(ahead(frames_and_ends(), extraction.chunk * extraction.batch)) as items:
+        for first in items:
+            end: list[Streamed] = []
+            pairs = until_end(chain([first], items), end)
+            try:
+                features = video_features(pairs, *streams, made_with.decoding.fps, extraction)
+            except TooShort as error:
+                features, broken = None, BrokenVideo(f"{end[0].path}: {error}")
+            else:
+                broken = None
+            broken = end[0].broken or broken
+            yield replace(end[0], features=None if broken else features, broken=broken)
+
+
 def file_features(
     path: Path, made_with: MadeWith, streams: tuple[Compute, Compute], threads: int = 1
 ) -> tuple[VideoFeatures, IsolatedReader]:
-    """Features of a video file, streaming: nothing touches the disk, memory does not grow with the video's length.
+    """Features of one video file by `stream_features`, with its reader; raises BrokenVideo."""
+    (made,) = stream_features([path], made_with, streams, threads)
+    if made.broken:
+        raise made.broken
+    return made.features, made.reader
 
-    Returns them with the reader, which knows the status (`ok` or `damaged`) and the source's size and rate. Raises
-    BrokenVideo. threads: pairs of frames whose flow is computed at a time; the result does not depend on it.
-    """
-    reader = IsolatedReader(path, made_with.decoding)
-    pairs = with_flow(reader, made_with.flow, threads)
-    try:
-        features = video_features(pairs, *streams, made_with.decoding.fps, made_with.extraction)
-    except TooShort as error:
-        raise BrokenVideo(f"{path}: {error}") from None
-    return features, reader
+
+def until_end(items: Iterator[Any], end: list[Streamed]) -> Iterator[tuple[np.ndarray, np.ndarray]]:
+    """The pairs up to the end of a video, which is put into `end`."""
+    for item in items:
+        if isinstance(item, Streamed):
+            end.append(item)
+            return
+        yield item
 
 
 def _compute(model: "I3D", prepare: Callable, extraction: Extraction, device: str) -> Compute:

@@ -5,7 +5,7 @@ from a stranger cannot run code.
 """
 
 import pickle
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -15,7 +15,7 @@ from numpy.lib import format as npy
 from actionbytes.data.annotations import Video
 from actionbytes.data.manifests import Status
 from actionbytes.errors import UserError
-from actionbytes.features.store import STREAMS, VideoFeatures, write_shard
+from actionbytes.features.store import STREAMS, VideoFeatures, iterate_shards, open_shard, shard_files, write_shard
 
 ALLOWED = {
     (module, name)
@@ -77,6 +77,28 @@ def from_folder(source: Path, names: Iterable[str], order: Sequence[str]) -> Ite
             path = source / f"{name}.npy"
             streams = split_streams(_load(path), order, str(path)) if path.is_file() else {}
         yield name, streams
+
+
+def stored_names(path: Path) -> set[str]:
+    """Videos that have features at `path`: one shard, a folder of shards, or of `.npy` (rgb/ and flow/, or joint)."""
+    if path.is_file() or any(path.glob("*.h5")):
+        names = set()
+        for shard in shard_files(path):
+            with open_shard(shard) as file:
+                names |= set(file)
+    else:
+        names = {file.stem for folder in (path, *(path / s for s in STREAMS)) for file in folder.glob("*.npy")}
+    if not names:
+        raise UserError(f"{path}: no features there: shards (*.h5), rgb/ and flow/ of .npy, or joint .npy")
+    return names
+
+
+def stored_features(path: Path, names: Collection[str]) -> Iterator[Named]:
+    """Streams of some of the videos of `stored_names`, joint arrays split into rgb and flow."""
+    if path.is_file() or any(path.glob("*.h5")):
+        yield from ((name, dict(x.streams)) for name, x in iterate_shards(path, names))
+    else:
+        yield from from_folder(path, names, STREAMS)
 
 
 def _load(path: Path) -> np.ndarray:

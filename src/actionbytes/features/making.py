@@ -25,9 +25,11 @@ def making_of(
     weights_flow: Path | None = None,
     settings: tuple[str, ...] = (),
     precision: str | None = None,
+    known: dict | None = None,
 ) -> MadeWith:
-    """The recipe of `run`, or the field's, with the weights and `--set` settings given on top."""
-    values = _of_run(run) if run else plain({"decoding": Decoding(), "flow": Flow(), "extraction": Extraction()})
+    """The recipe of `run`, or a `known` one, or the field's, with the weights and `--set` settings given on top."""
+    field = plain({"decoding": Decoding(), "flow": Flow(), "extraction": Extraction()})
+    values = _of_run(run) if run else dict(known or field)
     for key, path, option in (("rgb", weights_rgb, "--weights-rgb"), ("flow_weights", weights_flow, "--weights-flow")):
         if path:
             values[key] = plain(WeightFile.of(path))

@@ -7,7 +7,7 @@ A shard holds `/<video>/rgb` and `/<video>/flow`, (T, D) each, with the attribut
 import json
 import os
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -202,12 +202,13 @@ def shard_files(folder: Path) -> list[Path]:
     return shards
 
 
-def iterate_shards(folder: Path) -> Iterator[tuple[str, VideoFeatures]]:
-    """(name, features) of every video of every shard, in the order of the files and names."""
+def iterate_shards(folder: Path, names: Collection[str] | None = None) -> Iterator[tuple[str, VideoFeatures]]:
+    """(name, features) of every video of every shard, or of `names` alone, in the order of the files and names."""
     for path in shard_files(folder):
         with open_shard(path) as file:
             for name in file:
-                yield name, read_video(file, name)
+                if names is None or name in names:
+                    yield name, read_video(file, name)
 
 
 def load_features(

@@ -1,0 +1,60 @@
+"""`actionbytes compare-features`: in words, what sets two extractions of the same videos apart."""
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from actionbytes.commands._options import FILE
+
+if TYPE_CHECKING:
+    from actionbytes.features.compare import Finding, Fit
+
+
+@click.command("compare-features")
+@click.argument("a", type=FILE)
+@click.argument("b", type=FILE)
+@click.option("--videos", default=20, show_default=True, help="At most so many of the videos that both have; 0: all.")
+def compare_features(a: Path, b: Path, videos: int) -> None:
+    """Say what sets the features B apart from A: frame rate, hop, chunk, offset, stream order, flow, units.
+
+    A and B are shards (.h5), folders of shards, or folders of .npy (rgb/ and flow/, or joint arrays, taken as rgb then
+    flow). What differs in their recorded settings is listed first; the rest comes from the arrays alone, so it is the
+    likeliest cause and not a proof: `actionbytes features --verify` is one. Exit status 1 where they differ.
+    """
+    from actionbytes.errors import UserError
+    from actionbytes.features.compare import compare, settings_apart
+    from actionbytes.features.importing import stored_features, stored_names
+
+    settings = [made_with_of(path) for path in (a, b)]
+    both = sorted(stored_names(a) & stored_names(b))
+    if not both:
+        raise UserError(f"{a} and {b} have no video in common; videos go by the names of their files")
+    chosen = both[:: max(1, len(both) // videos)][:videos] if videos else both
+    found = [dict(stored_features(path, chosen)) for path in (a, b)]
+    rate = settings[0]["decoding"]["fps"] if settings[0] else None
+    hop = settings[0]["extraction"]["chunk"] / rate if rate else None
+    for line in settings_apart(*settings):
+        print(f"recorded: {line}")
+    findings, fits = compare(*found, hop, rate)
+    print(f"{len(chosen)} of {len(both)} videos that both have")
+    report(findings, fits)
+    if any(finding.kind not in ("same", "close") for finding in findings):
+        raise click.exceptions.Exit(1)
+
+
+def report(findings: "list[Finding]", fits: "list[Fit]") -> None:
+    """Print how well the streams agree, then what was found."""
+    for fit in fits:
+        name = fit.a if fit.a == fit.b else f"{fit.a} of A, {fit.b} of B"
+        cosines = f"mean cosine {fit.mean:.5f}, least {fit.least:.5f}, centred {fit.centred:.5f}"
+        print(f"{name}: {cosines}, {fit.snippets} snippets")
+    for finding in findings:
+        print(f"{finding.kind}: {finding.says}")
+
+
+def made_with_of(path: Path) -> dict | None:
+    """How shards say they were made; None where they do not (`.npy`, imported)."""
+    from actionbytes.features.store import read_made_with
+
+    return read_made_with(path) if path.is_file() or any(path.glob("*.h5")) else None

@@ -1,0 +1,95 @@
+"""`features --verify` and `compare-features` on a shard: what is the same is said to be, what is wrong is named."""
+
+import shutil
+
+import av
+import numpy as np
+import pytest
+import torch
+
+from actionbytes.backbones.i3d import I3D
+from actionbytes.backbones.weights import save_i3d
+
+SMALL = ["--set", "decoding.short_side=32", "--set", "decoding.crop=32", "--set", "flow.warps=1"]
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """Two short videos, in a class folder each, and weights."""
+    folder = tmp_path_factory.mktemp("verify")
+    random = np.random.default_rng(0)
+    for name in ("run/a", "jump/v_b"):
+        (folder / name).parent.mkdir()
+        with av.open(str(folder / f"{name}.mp4"), "w") as container:
+            stream = container.add_stream("mpeg4", rate=25, width=48, height=40, pix_fmt="yuv420p")
+            tile = random.integers(0, 255, (40, 300, 3), np.uint8)
+            for k in range(100):
+                picture = np.ascontiguousarray(tile[:, 2 * k : 2 * k + 48])
+                container.mux(stream.encode(av.VideoFrame.from_ndarray(picture, "rgb24")))
+            container.mux(stream.encode())
+    torch.manual_seed(0)
+    for stream, channels in (("rgb", 3), ("flow", 2)):
+        save_i3d(I3D(channels, 5, 0.125), folder / f"{stream}.safetensors")
+    return folder
+
+
+@pytest.fixture(scope="module")
+def weights(folder):
+    return ["--weights-rgb", folder / "rgb.safetensors", "--weights-flow", folder / "flow.safetensors"]
+
+
+def test_verify_and_compare(folder, weights, cli, tmp_path):
+    videos = [folder / "run", folder / "jump"]
+    assert cli("features", *videos, "--out", tmp_path / "a.h5", *weights, *SMALL)[0] == 0
+    status, out, err = cli("features", "--verify", tmp_path / "a.h5", *videos)
+    assert status == 0, err
+    assert "same: the same features" in out and "v_b rgb: mean cosine 1.00000" in out and "2 of 2 videos" in out
+
+    other = ["--set", "decoding.fps=10"]
+    assert cli("features", *videos, "--out", tmp_path / "b.h5", *weights, *SMALL, *other)[0] == 0
+    status, out, _ = cli("compare-features", tmp_path / "a.h5", tmp_path / "b.h5")
+    assert status == 1
+    assert "recorded: decoding.fps: 25" in out and "so B's is about 10" in out
+    status, out, _ = cli("features", "--verify", tmp_path / "a.h5", folder, "--sample", 1, *other)
+    assert status == 1 and "made again" in out and "about 10" in out
+
+    assert cli("features", *videos, "--out", tmp_path / "npy", *weights, *SMALL)[0] == 0
+    status, out, _ = cli("compare-features", tmp_path / "a.h5", tmp_path / "npy")
+    assert status == 0 and "recorded" not in out
+    status, out, _ = cli("features", "--verify", tmp_path / "npy", folder, *weights, *SMALL)
+    assert status == 0 and "same: the same features" in out
+    swapped = tmp_path / "swapped"
+    shutil.copytree(tmp_path / "npy" / "rgb", swapped / "flow")
+    shutil.copytree(tmp_path / "npy" / "flow", swapped / "rgb")
+    status, out, _ = cli("compare-features", tmp_path / "a.h5", swapped)
+    assert status == 1 and "streams are swapped" in out and "rgb of A, flow of B" in out
+
+
+def test_verify_finds_the_videos_of_a_dataset(folder, weights, cli, tmp_path):
+    home = tmp_path / "data/full/mine"
+    shard = home / "features/i3d/test_00.h5"
+    assert cli("features", folder / "run", "--out", shard, *weights, *SMALL)[0] == 0
+    shutil.copy(folder / "run/a.mp4", home / "a.mp4")
+    (home / "videos.csv").write_text("video,subset,file\na,test,a.mp4\ngone,test,gone.mp4\n")
+    status, out, err = cli("features", "--verify", shard.parent)
+    assert status == 0 and "1 of 1 videos" in out, err
+    (home / "a.mp4").write_bytes(b"broken since")
+    status, out, err = cli("features", "--verify", shard)
+    assert status == 2 and "cannot be used now" in out and err.count("error:") == 1
+
+
+def test_what_users_get_wrong_is_one_line(folder, cli, tmp_path):
+    (tmp_path / "empty").mkdir()
+    np.save(tmp_path / "x.npy", np.zeros((3, 4)))
+    for arguments in (
+        ("features",),
+        ("features", folder / "run"),
+        ("features", "--verify", tmp_path / "none.h5"),
+        ("features", "--verify", tmp_path / "empty"),
+        ("features", "--verify", tmp_path, folder / "run"),
+        ("compare-features", tmp_path / "empty", tmp_path),
+        ("compare-features", tmp_path / "none.h5", tmp_path),
+        ("compare-features", tmp_path),
+    ):
+        status, _, err = cli(*arguments)
+        assert status == 2 and err.count("error:") == 1 and "Traceback" not in err, (arguments, err)
