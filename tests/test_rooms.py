@@ -21,7 +21,10 @@ LEVELS = [  # from the bottom up; rooms on one line may not import each other, b
     {"commands"},
     {"cli"},
 ]
-TOGETHER = [{"errors", "parameters", "recipes"}, {"config", "artifacts", "making", "plan", "inventory", "reproduction", "bridge"}]
+TOGETHER = [
+    {"errors", "parameters", "recipes"},
+    {"config", "artifacts", "making", "plan", "inventory", "reproduction", "bridge"},
+]
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "actionbytes"
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
 
