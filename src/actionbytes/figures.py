@@ -11,6 +11,7 @@ import numpy as np
 from actionbytes.data.annotations import Video, read_annotations
 from actionbytes.data.detections import read_detections
 from actionbytes.data.manifests import read_csv
+from actionbytes.errors import UserError
 from actionbytes.features.store import load_features
 from actionbytes.methods.parameters import Proposals
 from actionbytes.recipes import write_text
@@ -74,6 +75,31 @@ def actionbytes(drawing: Drawing, paths: Sequence[Path], table: Path) -> Sources
     return [{"experiment": drawing["figure"].points[0].experiment, "seed": drawing["seed"], "model": str(model)}]
 
 
+def attention(drawing: Drawing, paths: Sequence[Path], table: Path) -> Sources:
+    """What a method attends to in a few videos, and the activation of the classes that they show, above the truth."""
+    from actionbytes.training.runs import load_run
+
+    model = drawing["models"][0]
+    method, run = load_run(model.parent)
+    stills, _, truth, _ = _videos(drawing)
+    features = load_features(drawing["features"], list(stills), run.streams)
+    strips, rows = [], []
+    for i, name in enumerate(features.names):
+        found, video = method.predict(features.video(i)), truth[name]
+        if found.attention is None:
+            raise UserError(f"{run.method} attends to nothing; a figure of kind attention needs a method that does")
+        curves = [("attention", found.attention)]
+        for label in (label for label in video.labels if label in run.classes):
+            cas = found.cas[:, run.classes.index(label)]
+            curves.append((f"T-CAM of {label}", (cas - cas.min()) / max(1e-9, float(np.ptp(cas)))))
+        rows += [[name, curve, t, f"{value:.4f}"] for curve, values in curves for t, value in enumerate(values)]
+        bars = [truth_bars("truth", video.instances, text=True)]
+        strips.append(Strip(name, stills[name], features.hop_s, float(features.durations[i]), bars, curves, "0 to 1"))
+    _write(table, ["video", "curve", "snippet", "value"], rows)
+    draw_strips(strips, _note(drawing), paths)
+    return [{"experiment": drawing["figure"].points[0].experiment, "seed": drawing["seed"], "model": str(model)}]
+
+
 def qualitative(drawing: Drawing, paths: Sequence[Path], table: Path) -> Sources:
     """Truth, and the detections of each experiment, over frames.
 
@@ -132,4 +158,5 @@ KINDS: dict[str, Callable[[Drawing, Sequence[Path], Path], Sources]] = {
     "curve": curve,
     "bytes": actionbytes,
     "qualitative": qualitative,
+    "attention": attention,
 }
