@@ -11,7 +11,7 @@ from pathlib import Path
 
 from actionbytes.artifacts import FeatureSet, Localized, Run
 from actionbytes.errors import UserError
-from actionbytes.making import NotThere
+from actionbytes.making import NotInSuite, NotThere
 from actionbytes.plan import Plan
 from actionbytes.recipes import digest, write_text
 
@@ -105,19 +105,27 @@ def current_folders(plan: Plan) -> set[Path]:
     """Every folder or file under a recipe's name that some experiment of the active suite names."""
     named = {plan.words} if plan.world else set()
     for experiment in plan.experiments:
-        run = plan.run(experiment)
-        named |= {one.folder for one in lineage(run)} | {one.features.folder for one in lineage(run)}
-        named |= {path for one in lineage(run) for path in one.exclusions}
-        for target in plan.targets(experiment):
-            what = plan.localized(experiment, target)
-            named |= {what.features.folder}
-            named |= {what.folder(seed) for seed in plan.seeds(experiment)}
-    named |= {drawn["stills"].file for drawn in map(plan.drawing, plan.figures()) if "stills" in drawn}
+        with suppress(NotInSuite):  # but of a dataset whose videos are not listed here nothing may be dropped
+            named |= _named_by(plan, experiment)
+    for figure in plan.figures():
+        with suppress(NotInSuite):
+            drawn = plan.drawing(figure)
+            named |= {drawn["stills"].file} if "stills" in drawn else set()
     for clips, backbones in plan.makings():
         named |= {clips.home / "frames" / clips.frames_recipe.name, clips.home / "flow" / clips.flow_recipe.name}
         named |= {backbones.folder} if backbones else set()
     for dataset in plan.suite.datasets:
         named |= {plan.labels(dataset).parent, plan.origin(dataset)}
+    return named
+
+
+def _named_by(plan: Plan, experiment: str) -> set[Path]:
+    run = plan.run(experiment)
+    named = {one.folder for one in lineage(run)} | {one.features.folder for one in lineage(run)}
+    named |= {path for one in lineage(run) for path in one.exclusions}
+    for target in plan.targets(experiment):
+        what = plan.localized(experiment, target)
+        named |= {what.features.folder, *(what.folder(seed) for seed in plan.seeds(experiment))}
     return named
 
 

@@ -27,7 +27,11 @@ PRETRAIN_ON = ("kinetics400", "training")
 
 
 class NotThere(UserError):
-    """A dataset that this suite or machine does not have; what rests on it cannot be planned, all else can."""
+    """A dataset that this machine does not have; what rests on it cannot be planned, all else can."""
+
+
+class NotInSuite(NotThere):
+    """A dataset that the active suite does not declare: nothing of it is ever made."""
 
 
 class Making:
@@ -63,7 +67,7 @@ class Making:
         """What params.yaml says about a dataset of the active suite."""
         if name not in self.suite.datasets:
             known = ", ".join(self.suite.datasets)
-            raise NotThere(f"dataset {name!r} is not in suite {self.config.suite!r}; params.yaml declares {known}")
+            raise NotInSuite(f"dataset {name!r} is not in suite {self.config.suite!r}; params.yaml declares {known}")
         return self.suite.datasets[name]
 
     def videos_of(self, dataset: str) -> str:
