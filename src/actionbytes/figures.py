@@ -64,12 +64,12 @@ def actionbytes(drawing: Drawing, paths: Sequence[Path], table: Path) -> Sources
         duration = float(features.durations[i])
         spans = [(start * hop_s, min(end * hop_s, duration)) for start, end in cut.tolist()]
         rows += [[name, f"{start:.2f}", f"{end:.2f}"] for start, end in spans]
-        bars = [Bars("ActionBytes", [(*span, 1.0, "") for span in spans], alternate=True)]
+        bars = [Bars("ActionBytes", [(*span, 1.0, "") for span in spans], plain=True, alternate=True)]
         if name in parts:
             bars.append(truth_bars("sub-actions", parts[name].instances, text=True))
         title = f"{name} ({', '.join(truth[name].labels)})"
         curves = [("change of the latent", change / max(1e-9, change.max()))]
-        strips.append(Strip(title, stills[name], hop_s, duration, bars, curves, "change"))
+        strips.append(Strip(title, stills[name], hop_s, duration, bars, curves, "change of\nthe latent"))
     _write(table, ["video", "start", "end"], rows)
     draw_strips(strips, _note(drawing), paths)
     return [{"experiment": drawing["figure"].points[0].experiment, "seed": drawing["seed"], "model": str(model)}]

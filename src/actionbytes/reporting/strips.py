@@ -7,6 +7,7 @@ from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
+from matplotlib.colors import to_rgb
 
 from actionbytes.data.annotations import Instance
 from actionbytes.reporting.style import STYLE, TRUTH, colour, hatch, save
@@ -75,7 +76,8 @@ def _draw_strip(strip: Strip, panels: list[plt.Axes]) -> None:
         axes.set_xlim(0, strip.duration)
         axes.set_ylabel(strip.curve_label, fontsize=7)
         axes.tick_params(labelbottom=False)
-        axes.legend(frameon=False, fontsize=6, loc="upper right", ncols=len(strip.curves))
+        if len(strip.curves) > 1:
+            axes.legend(frameon=False, fontsize=6, loc="lower right", bbox_to_anchor=(1, 0.95), ncols=len(strip.curves))
     if strip.bars:
         axes = panels.pop(0)
         _draw_bars(axes, strip.bars)
@@ -106,7 +108,11 @@ def _draw_bars(axes: plt.Axes, rows: Sequence[Bars]) -> None:
                 hatch=hatch(names.index(text)) if text else "",
             )  # fmt: skip
             if text and end - start > 0.011 * len(text) * axes.get_xlim()[1]:
-                axes.text((start + end) / 2, number, text, ha="center", va="center", fontsize=5.5, clip_on=True)
+                dark = sum(to_rgb(fill)) < 1.5 and shade > 0.6  # white letters on dark bars
+                axes.text(
+                    (start + end) / 2, number, text, ha="center", va="center", fontsize=5.5, clip_on=True,
+                    color="white" if dark else "black",
+                )  # fmt: skip
     axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=6.5)
     axes.set_ylim(len(rows) - 0.5, -0.5)
     axes.tick_params(axis="y", length=0)
