@@ -176,6 +176,7 @@ def clip(tmp_path_factory):
     write_video(script, folder)
     path = folder / f"{script.id}.mp4"
     models = {}
+    torch.set_num_threads(1)
 
     def frames(fps=25.0):
         decoded = VideoReader(path, Decoding(fps=fps, short_side=32, crop=32))

@@ -1,10 +1,9 @@
 """`actionbytes features --verify`: a sample of stored features made again from the videos, and how well they agree."""
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
-
-import click
 
 if TYPE_CHECKING:
     from actionbytes.features.extract import MadeWith
@@ -51,12 +50,12 @@ def verify(
                 print(f"{name} {stream}: mean cosine {fit.mean:.5f}, least {fit.least:.5f}, {len(a)} snippets")
     if not new:
         raise UserError("no video of the sample could be used")
-    print(f"A: stored, B: made again; {len(new)} of {len(names)} videos")
+    print(f"A: made again, B: stored; {len(new)} of {len(names)} videos")
     fps = made_with.decoding.fps
-    findings, fits = compare(old, new, made_with.extraction.chunk / fps, fps)
+    findings, fits = compare(new, old, made_with.extraction.chunk / fps, fps)
     report(findings, fits)
     if any(finding.kind not in ("same", "close") for finding in findings) or len(new) < len(sample):
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
 
 
 def named_files(arguments: Sequence[Path]) -> dict[str, Path]:

@@ -1,5 +1,6 @@
 """`actionbytes compare-features`: in words, what sets two extractions of the same videos apart."""
 
+import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -40,7 +41,7 @@ def compare_features(a: Path, b: Path, videos: int) -> None:
     print(f"{len(chosen)} of {len(both)} videos that both have")
     report(findings, fits)
     if any(finding.kind not in ("same", "close") for finding in findings):
-        raise click.exceptions.Exit(1)
+        sys.exit(1)
 
 
 def report(findings: "list[Finding]", fits: "list[Fit]") -> None:

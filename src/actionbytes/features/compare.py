@@ -126,7 +126,7 @@ def _matched(
     pairs: Mapping[tuple[str, str], list], streams_a: Sequence[str], streams_b: Sequence[str]
 ) -> list[tuple[str, str]]:
     """Which stream of B is which of A: by name, unless another assignment fits clearly better."""
-    fit = {pair: centred_cosine(*_side_by_side(videos, _by_time)) for pair, videos in pairs.items()}
+    fit = {pair: _in_time(videos, _by_time) for pair, videos in pairs.items()}
     named = [(s, s) for s in streams_a if (s, s) in fit]
     best = max(
         (list(zip(streams_a, order, strict=False)) for order in permutations(streams_b)),
@@ -149,9 +149,10 @@ def _timing(
         ways |= {(kind, k): way(k, longer_b) for k in FACTORS for kind, way in (("hop", _picked), ("chunk", _pooled))}
     fits = {}
     for key, rows in ways.items():
-        held = sum(min(len(x) for x in rows(p, q)) for p, q in videos)
-        if held >= ENOUGH or key == ("offset", 0):  # a few snippets fit by chance
-            fits[key] = max(centred_cosine(*_side_by_side(v, rows)) for v in chosen.values())
+        counts = np.array([[len(x) for x in rows(*pair)] for pair in videos])
+        explained = (np.abs(counts[:, 0] - counts[:, 1]) <= np.maximum(2, 0.1 * counts.max(1))).all()
+        if explained and counts.min(1).sum() >= ENOUGH:  # a few snippets fit by chance
+            fits[key] = max(_in_time(v, rows) for v in chosen.values())
     best = max(fits, key=lambda key: (round(fits[key], 4), key == ("offset", 0), -abs(key[1])), default=None)
     seconds = f" ({abs(best[1]) * hop_s:.2f} s)" if best and hop_s else ""
     if best and fits[best] >= FITS:
@@ -174,8 +175,9 @@ def _timing(
     if (np.abs(lengths[:, 1] - lengths[:, 0]) > np.maximum(1, 0.02 * lengths[:, 0])).mean() > 0.5:
         says = f"B has {ratio:.3g} times A's snippets, and they show other frames: the frame rate differs"
         rate, known = fps or 25.0, "A's is {:g}, so B's is about {:.3g}" if fps else "as between {:g} and {:.3g}"
+        sure = np.clip(len(videos) / lengths.sum(0).min(), 0.03, 0.1)  # a video's last snippet is there or not
         near = min((r for r in RATES if r != rate), key=lambda r: abs(r - rate * ratio))
-        says += "; " + known.format(rate, near if abs(near - rate * ratio) < 0.03 * near else rate * ratio)
+        says += "; " + known.format(rate, near if abs(near - rate * ratio) < sure * near else rate * ratio)
         return [Finding("fps", says + " (or hop and chunk do)")], None
     shift = _part_of_a_snippet(chosen)
     if shift:
@@ -189,9 +191,9 @@ def _part_of_a_snippet(chosen: Mapping[tuple[str, str], list]) -> float:
     """By what part of a snippet B is late in every stream; 0 where the streams do not agree about it."""
     parts = []
     for videos in chosen.values():
-        before, here, after = (centred_cosine(*_side_by_side(videos, _shifted(k))) for k in (-1, 0, 1))
-        own = _side_by_side([(x[:-1], x[1:]) for x, _ in videos if len(x) > 2], _shifted(0))
-        alike = centred_cosine(*own) if len(own[0]) else 0.0  # neighbours of A, which would be as close without a shift
+        before, here, after = (_in_time(videos, _shifted(k)) for k in (-1, 0, 1))
+        neighbours = [(x[:-1], x[1:]) for x, _ in videos]  # of A, which would be as close without a shift
+        alike = _in_time(neighbours, _shifted(0))
         late, early = after - alike * here, before - alike * here
         share = max(late, early) / max(here - alike * after, here - alike * before, 1e-9)
         parts.append((1 if late > early else -1) * max(0.0, share))
@@ -283,6 +285,16 @@ def _side_by_side(videos: Sequence[tuple[np.ndarray, np.ndarray]], rows: Rows) -
     if not cut:
         return np.empty((0, 1)), np.empty((0, 1))
     return np.concatenate([a for a, _ in cut]), np.concatenate([b for _, b in cut])
+
+
+def _in_time(videos: Sequence[tuple[np.ndarray, np.ndarray]], rows: Rows) -> float:
+    """Centred cosine about the mean of each video: agreement in what changes within videos, not between them."""
+
+    def about_mean(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        held = _side_by_side([(a, b)], rows)
+        return tuple(x - x.mean(0, dtype=np.float64) if len(x) else x for x in held)
+
+    return centred_cosine(*_side_by_side(videos, about_mean))
 
 
 def _by_time(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
