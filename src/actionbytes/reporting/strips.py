@@ -80,8 +80,8 @@ def _draw_strip(strip: Strip, panels: list[plt.Axes]) -> None:
             axes.legend(frameon=False, fontsize=6, loc="lower right", bbox_to_anchor=(1, 0.95), ncols=len(strip.curves))
     if strip.bars:
         axes = panels.pop(0)
-        _draw_bars(axes, strip.bars)
         axes.set_xlim(0, strip.duration)
+        _draw_bars(axes, strip.bars)
     axes.tick_params(labelbottom=True)
     axes.set_xlabel("time (s)", labelpad=1)
 
@@ -107,7 +107,7 @@ def _draw_bars(axes: plt.Axes, rows: Sequence[Bars]) -> None:
                 number, end - start, left=start, height=0.72, color=fill, alpha=shade, edgecolor="white", linewidth=0.6,
                 hatch=hatch(names.index(text)) if text else "",
             )  # fmt: skip
-            if text and end - start > 0.011 * len(text) * axes.get_xlim()[1]:
+            if text and end - start > 0.0095 * len(text) * axes.get_xlim()[1]:  # else the text is wider than the bar
                 dark = sum(to_rgb(fill)) < 1.5 and shade > 0.6  # white letters on dark bars
                 axes.text(
                     (start + end) / 2, number, text, ha="center", va="center", fontsize=5.5, clip_on=True,
