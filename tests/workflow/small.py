@@ -107,9 +107,11 @@ def small_project(root: Path, folder: Path) -> Path:
         path.unlink()
     (folder / "papers/actionbytes.yaml").write_text(yaml.safe_dump(paper, sort_keys=False))
     pipeline = yaml.safe_load((folder / "dvc.yaml").read_text())
-    tables = pipeline["stages"]["tables"]
-    tables["outs"] = [entry for entry in tables["outs"] if not _of_another_table(entry)]
-    pipeline["plots"] = [entry for entry in pipeline["plots"] if not _of_another_table(entry)]
+    stages = pipeline["stages"]
+    del stages["figures"]  # no figure, no zero-shot here: an empty folder is nothing that DVC could restore
+    for stage, key in (("features", "outs"), ("runs", "outs"), ("runs", "deps"), ("tables", "outs")):
+        stages[stage][key] = [entry for entry in stages[stage][key] if not _of_what_is_absent(entry)]
+    pipeline["plots"] = [entry for entry in pipeline["plots"] if not _of_what_is_absent(entry)]
     (folder / "dvc.yaml").write_text(yaml.safe_dump(pipeline, sort_keys=False))
     (folder / ".dvc/config").write_text((root / ".dvc/config").read_text())
     run(folder, "git", "init", "-q", "-b", "main")
@@ -118,7 +120,8 @@ def small_project(root: Path, folder: Path) -> Path:
     return folder
 
 
-def _of_another_table(entry: object) -> bool:
-    """Whether an entry of dvc.yaml names a table that the small project does not have."""
+def _of_what_is_absent(entry: object) -> bool:
+    """Whether an entry of dvc.yaml names a table or a folder that the small project does not have."""
     path = next(iter(entry)) if isinstance(entry, dict) else entry
-    return path.endswith(".csv") and TABLE not in path
+    absent = ("activitynet13", "/stills", "results/exclusions")
+    return (path.endswith(".csv") and TABLE not in path) or any(part in path for part in absent)
