@@ -15,7 +15,14 @@ TYPES = ("copy", "hardlink", "symlink")
 
 def jobs(text: str) -> set[str]:
     """The rules that Snakemake's job statistics name."""
-    return set(re.findall(r"^(\w+) +\d+$", text, re.MULTILINE)) - {"total", "all", "features", "runs", "tables", "figures"}
+    return set(re.findall(r"^(\w+) +\d+$", text, re.MULTILINE)) - {
+        "total",
+        "all",
+        "features",
+        "runs",
+        "tables",
+        "figures",
+    }
 
 
 def planned(small, folder, *targets) -> set[str]:
