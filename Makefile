@@ -33,4 +33,4 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .snakemake .pytest_cache .ruff_cache logs
+	rm -rf $(VENV) .snakemake .pytest_cache .ruff_cache

@@ -9,14 +9,21 @@
 import sys
 
 from actionbytes.errors import UserError
-from actionbytes.plan import Plan
+from actionbytes.inventory import wanted
+from actionbytes.plan import TIERS, Plan
 
 try:
     plan = Plan.read()
-    TABLES = list(plan.tables())
+    TABLES, FIGURES, WANTED = list(plan.tables()), list(plan.figures()), wanted(plan)
 except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
+
+
+report: "workflow/report/workflow.rst"  # its text wants these
+
+
+config.update(suite=plan.config.suite, tier=plan.suite.tier, meaning=TIERS[plan.suite.tier])
 
 
 include: "workflow/rules/common.smk"
@@ -24,9 +31,44 @@ include: "workflow/rules/data.smk"
 include: "workflow/rules/features.smk"
 include: "workflow/rules/runs.smk"
 include: "workflow/rules/results.smk"
+include: "workflow/rules/submissions.smk"
 
 
 rule all:
     default_target: True
     input:
         expand("results/{table}.csv", table=TABLES),
+        expand("results/figures/{figure}.png", figure=FIGURES),
+
+
+# The stages of dvc.yaml: all that every table needs, so that nothing that DVC keeps can be missing unnoticed.
+
+
+rule features:
+    input:
+        [ancient(path) for path in as_text(WANTED.features)],
+
+
+rule runs:
+    input:
+        [ancient(path) for path in as_text(WANTED.runs)],
+
+
+rule tables:
+    input:
+        as_text(WANTED.tables),
+
+
+rule figures:
+    input:
+        expand("results/figures/{figure}.png", figure=FIGURES),
+
+
+for paper in plan.papers:  # `snakemake stpn`: everything of one paper that is made here
+    if plan.results(paper):
+
+        rule:
+            name:
+                paper
+            input:
+                as_text(plan.results(paper)),

@@ -16,12 +16,15 @@ LEVELS = [  # from the bottom up; rooms on one line may not import each other, b
     {"methods"},
     {"evaluation", "training"},
     {"reporting"},
-    {"pipeline"},
-    {"config", "artifacts", "plan", "bridge"},
+    {"pipeline", "figures"},
+    {"config", "artifacts", "making", "plan", "inventory", "reproduction", "bridge"},
     {"commands"},
     {"cli"},
 ]
-TOGETHER = [{"errors", "parameters", "recipes"}, {"config", "artifacts", "plan", "bridge"}]
+TOGETHER = [
+    {"errors", "parameters", "recipes"},
+    {"config", "artifacts", "making", "plan", "inventory", "reproduction", "bridge"},
+]
 SOURCE = Path(__file__).resolve().parent.parent / "src" / "actionbytes"
 LEVEL = {room: number for number, rooms in enumerate(LEVELS) for room in rooms}
 

@@ -5,7 +5,6 @@ from pathlib import Path
 
 from actionbytes.data.manifests import shard_names
 from actionbytes.features.extract import Extraction
-from actionbytes.localization.localize import Localization
 from actionbytes.methods.parameters import LabelTransfer, Proposals
 from actionbytes.parameters import Parameters
 from actionbytes.recipes import Recipe
@@ -81,6 +80,37 @@ class FeatureSet:
 
 
 @dataclass(frozen=True)
+class Stills:
+    """One frame a snippet of a few videos of a subset: what pictures need of the videos, small enough to be cached."""
+
+    home: Path  # data/<suite>/<dataset>
+    dataset: str
+    subset: str
+    videos: int
+    decoding: Decoding
+    recipe: Recipe
+
+    @property
+    def file(self) -> Path:
+        return self.home / "stills" / f"{self.recipe.name}.h5"
+
+
+@dataclass(frozen=True)
+class Excluded:
+    """The source classes that are too close to a target's for zero-shot, found by rule."""
+
+    folder: Path  # results/exclusions/<suite>
+    dataset: str
+    subset: str
+    target: str
+    recipe: Recipe
+
+    @property
+    def file(self) -> Path:
+        return self.folder / f"{self.recipe.name}.csv"
+
+
+@dataclass(frozen=True)
 class Run:
     """Training runs of one method on one source under one recipe; one folder per seed."""
 
@@ -93,18 +123,27 @@ class Run:
     parameters: Parameters
     training: Training
     init: "Run | None"
+    excluded: Excluded | None = None
 
     def seed(self, seed: int) -> Path:
         return self.folder / f"seed{seed}"
+
+    def model(self, seed: int) -> Path:
+        return self.seed(seed) / "model.safetensors"
 
     @property
     def inputs(self) -> list[Path]:
         """The feature shards it learns from."""
         return self.features.files(self.subset)
 
+    @property
+    def exclusions(self) -> list[Path]:
+        """The list of classes it leaves out, if any."""
+        return [self.excluded.file] if self.excluded else []
+
     def init_models(self, seed: int) -> list[Path]:
         """The model it starts from, if any."""
-        return [self.init.seed(seed) / "model.safetensors"] if self.init else []
+        return [self.init.model(seed)] if self.init else []
 
 
 @dataclass(frozen=True)
@@ -116,9 +155,10 @@ class Localized:
     subset: str
     features: FeatureSet
     recipe: Recipe
-    localization: Localization
+    localization: Parameters
     proposals: Proposals | None
     transfer: LabelTransfer | None
+    stage: int | None = None  # of the run; none: the last
 
     def folder(self, seed: int) -> Path:
         return self.run.seed(seed) / self.target / self.recipe.name

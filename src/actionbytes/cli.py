@@ -21,7 +21,16 @@ COMMANDS = {  # name -> (module:attribute, one line for --help)
     "train": ("actionbytes.commands.train:train", "Train a method on features."),
     "localize": ("actionbytes.commands.localize:localize", "Detections from a trained run."),
     "detect": ("actionbytes.commands.detect:detect", "Own videos to detections and a timeline picture."),
+    "submission": (
+        "actionbytes.commands.submission:submission",
+        "Detections to a submission for ActivityNet's test server, checked.",
+    ),
     "weights": ("actionbytes.commands.weights:weights", "Inspect or convert published I3D weights."),
+    "plan": ("actionbytes.commands.plan:plan", "What the current parameters name, written down for DVC."),
+    "recipe": ("actionbytes.commands.recipe:recipe", "What made an artifact, how two differ, which nobody names."),
+    "explain": ("actionbytes.commands.explain:explain", "Where a table's cells come from, in words."),
+    "reproduce": ("actionbytes.commands.reproduce:reproduce", "Make a table again elsewhere and compare."),
+    "plots": ("actionbytes.commands.plots:plots", "Tables and training curves as one page that needs no network."),
     "audit": ("actionbytes.commands.audit:audit", "Where the papers contradict each other or themselves."),
 }
 

@@ -6,6 +6,7 @@ from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
+from actionbytes.data.exclusions import Exclusion
 from actionbytes.data.mini.world import MiniWorld
 from actionbytes.errors import UserError
 from actionbytes.evaluation.evaluate import Evaluation
@@ -44,6 +45,7 @@ class DatasetParameters(Parameters):
 
     shards: int = Field(2, ge=1, le=4096, description="Jobs per subset and stage; a video's shard is a hash of its id.")
     videos_of: str | None = Field(None, description="another dataset whose videos and features this one labels anew")
+    hidden: tuple[str, ...] = Field((), description="subsets whose truth only a test server has: no metrics of them")
     clips: Path | None = Field(None, description="own trimmed clips: <class>/ folders, or <subset>/<class>/ ones")
     subset: str | None = Field(None, pattern=r"^\w+$", description="of all the clips; none: the first level of folders")
     videos: Path | None = Field(None, description="folder of own untrimmed videos")
@@ -102,6 +104,7 @@ class Suite(Parameters):
     pretraining: Pretraining = Field(Pretraining(), description="of the backbone, where no published weights are used")
     features: Extraction = Field(Extraction(), description="snippet features")
     words: Words = Field(Words(), description="word vectors")
+    exclusion: Exclusion = Field(Exclusion(), description="which source classes zero-shot experiments leave out")
     methods: dict[str, MethodSizes] = Field(default_factory=dict, description="sizes of the methods in this suite")
     localization: Localization = Field(Localization(), description="defaults of turning scores into segments")
     evaluation: Metrics = Field(Metrics(), description="what is measured, under every protocol")
@@ -139,6 +142,7 @@ class Source(Parameters):
 
     dataset: str
     subset: str
+    exclude: str | None = Field(None, description="zero-shot: a dataset whose classes are taken out of the source")
 
 
 class Experiment(Parameters):
@@ -148,6 +152,7 @@ class Experiment(Parameters):
     source: Source = Field(description="what it learns from")
     targets: dict[str, str] = Field(description="what it is tested on: dataset -> subset")
     init: str | None = Field(None, description="experiment whose run (same seed) this one starts from")
+    stage: int | None = Field(None, ge=1, description="test the model as it was after this stage (mining round)")
     parameters: dict[str, Any] = Field(default_factory=dict, description="of the method")
     training: dict[str, Any] = Field(default_factory=dict, description="of its training")
     decoding: dict[str, Any] = Field(default_factory=dict, description="of its features, such as fps")

@@ -89,3 +89,13 @@ def with_overrides(values: Mapping[str, Any], settings: tuple[str, ...]) -> dict
 
 def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
     return {k: _copy(v) if isinstance(v, Mapping) else v for k, v in values.items()}
+
+
+def merged(*parts: Mapping[str, Any]) -> dict[str, Any]:
+    """Dictionaries laid over one another, the later ones on top, level by level."""
+    result: dict[str, Any] = {}
+    for part in parts:
+        for key, value in part.items():
+            both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
+            result[key] = merged(result[key], value) if both else value
+    return result

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,8 +15,8 @@ from actionbytes.data.own import OwnData
 from actionbytes.data.words import ALIASES, cosine_similarity, embed_labels, read_word2vec, wanted_words
 from actionbytes.errors import UserError
 from actionbytes.features.store import PackedFeatures, load_features, read_made_with
-from actionbytes.localization.localize import Localization, localize, to_seconds
-from actionbytes.methods.parameters import LabelTransfer, Proposals
+from actionbytes.localization.localize import to_seconds
+from actionbytes.methods.parameters import LabelTransfer, MethodParameters, Proposals
 from actionbytes.parameters import Parameters
 from actionbytes.training.parameters import Training
 
@@ -59,7 +59,7 @@ def labels_of(names: Sequence[str], videos: Mapping[str, Video], classes: Sequen
 
 def train_run(
     method: str,
-    parameters: Parameters,
+    parameters: MethodParameters,
     training: Training,
     shards: Shards,
     annotations: Path,
@@ -68,19 +68,27 @@ def train_run(
     out: Path,
     init: Path | None = None,
     progress: Callable | None = None,
+    exclude: Collection[str] = (),
 ) -> PackedFeatures:
     """Train a method on the labelled videos of a subset; write the run into `out`. Returns the features it saw.
 
-    Only which classes a video shows is used, never when. Videos that the features set aside are left out.
+    Only which classes a video shows is used, never when. Videos that the features set aside, or that show a class in
+    `exclude`, are left out.
     """
-    from actionbytes.features.making import remember
+    from actionbytes.features.making import FILE, remember
     from actionbytes.training.loop import train
 
-    videos = {name: v for name, v in of_subset(read_annotations(annotations), subset).items() if v.instances}
+    videos = {
+        name: video
+        for name, video in of_subset(read_annotations(annotations), subset).items()
+        if video.instances and not set(video.labels) & set(exclude)
+    }
     if not videos:
         raise UserError(f"{annotations}: no video of subset {subset!r} has a label to learn from")
-    features = load_features(shards, videos)
+    features = load_features(shards, videos, parameters.feature_streams)
     classes = classes_of(videos)
+    if not (out / FILE).exists():  # before training, for the model is what says that a run is whole
+        remember(out, read_made_with(shards))
     train(
         method,
         parameters,
@@ -93,7 +101,6 @@ def train_run(
         progress,
         init,
     )
-    remember(out, read_made_with(shards))
     return features
 
 
@@ -108,7 +115,7 @@ class Localizer:
     dim: int
     streams: tuple[str, ...]
     classes: list[str]
-    localization: Localization
+    localization: Parameters  # the group that the method names
     proposals: Proposals
     transfer: LabelTransfer | None = None
     matrix: np.ndarray | None = None  # (C_target, C_source)
@@ -117,20 +124,27 @@ class Localizer:
     def of(
         cls,
         run: Path,
-        localization: Localization,
+        localization: Parameters,
         proposals: Proposals | None = None,
         transfer: LabelTransfer | None = None,
         classes: Sequence[str] = (),
         words: Path | None = None,
         aliases: Mapping[str, str] = ALIASES,
+        stage: int | None = None,
     ) -> "Localizer":
-        """From a run's folder. transfer: carry its classes over to `classes` by the word vectors in `words`."""
+        """From a run's folder. transfer: carry its classes over to `classes` by the word vectors in `words`.
+
+        stage: the model as it was after that stage (mining round); none: the last.
+        """
         from actionbytes.methods.transfer import transfer_matrix
         from actionbytes.training.runs import load_run
 
-        method, trained = load_run(run)
+        method, trained = load_run(run, stage)
+        if not isinstance(localization, method.group.localization):
+            raise ValueError(f"{trained.method} localizes by {method.group.localization.__name__}")
         targets, matrix = list(trained.classes), None
         if transfer:
+            method.group.check_transfer(str(run))
             targets = list(classes)
             matrix = transfer_matrix(_similarity(targets, trained.classes, words, aliases), transfer)
         cut = proposals or Proposals()
@@ -138,7 +152,6 @@ class Localizer:
 
     def __call__(self, features: np.ndarray, hop_s: float, duration: float) -> tuple[list[Found], np.ndarray]:
         """Detections (label, start s, end s, score) in a video's features (T, D), and its activations (T, C)."""
-        from actionbytes.methods.bytes import proposals as proposals_of
         from actionbytes.methods.transfer import transfer_cas
 
         if features.shape[1] != self.dim:
@@ -146,14 +159,12 @@ class Localizer:
                 f"the run was trained on {self.dim}-d features, these have {features.shape[1]}; use the same recipe"
             )
         prediction = self.method.predict(features)
-        cas = prediction.cas
         if self.transfer:
-            cas = transfer_cas(cas, self.matrix, self.transfer)
-        cuts = proposals_of(prediction.latent, self.proposals) if self.localization.proposals else None
-        segments = localize(cas, self.localization, cuts)
+            prediction = replace(prediction, cas=transfer_cas(prediction.cas, self.matrix, self.transfer))
+        segments = self.method.localize(prediction, self.localization, self.proposals)
         start, end = to_seconds(segments, hop_s, duration)
         labels = [self.classes[c] for c in segments.label]
-        return list(zip(labels, start.tolist(), end.tolist(), segments.score.tolist(), strict=True)), cas
+        return list(zip(labels, start.tolist(), end.tolist(), segments.score.tolist(), strict=True)), prediction.cas
 
 
 def localize_run(
@@ -193,11 +204,15 @@ def evaluate_files(
     set_aside: Collection[str] = (),
     **options: Any,
 ) -> dict[str, Any]:
-    """Metrics of a detections file under every protocol (the content of `metrics.json`)."""
+    """Metrics of a detections file under every protocol (the content of `metrics.json`).
+
+    A class of the dataset that no video of the subset shows may be detected; it has no AP.
+    """
     from actionbytes.evaluation.evaluate import evaluate_all
 
-    videos = of_subset(read_annotations(annotations), subset)
-    return evaluate_all(read_detections(detections), videos, tiou, set_aside=set_aside, **options)
+    everything = read_annotations(annotations)
+    videos, classes = of_subset(everything, subset), classes_of(everything)
+    return evaluate_all(read_detections(detections), videos, tiou, set_aside=set_aside, classes=classes, **options)
 
 
 def save_detections(path: Path, detections: Detections) -> None:

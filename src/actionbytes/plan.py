@@ -1,7 +1,6 @@
-"""The plan: which artifact is made from what, and where it lies. Parameters and papers in, paths and recipes out.
+"""The plan: which results there are, which artifacts each shows, and what lies at a path.
 
-The Snakefile asks it for inputs, the scripts get their parameters from it. It opens no video and no feature file; own
-videos it hashes, once, since their content is part of every name behind them.
+The Snakefile asks it for inputs, the scripts get their parameters from it.
 """
 
 import json
@@ -11,21 +10,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any, TypeVar
 
-from actionbytes.artifacts import Backbones, Clips, FeatureSet, Localized, Run
-from actionbytes.config import Config, DatasetParameters, Experiment, Suite, read_config
-from actionbytes.data.annotations import nearest, same_subset
-from actionbytes.data.own import OwnData, own_data
+from actionbytes.artifacts import Backbones, Clips, Excluded, FeatureSet, Localized, Run, Stills
+from actionbytes.config import read_config
 from actionbytes.errors import UserError
-from actionbytes.localization.localize import Localization
-from actionbytes.methods.parameters import LabelTransfer, Proposals
-from actionbytes.methods.registry import method_parameters
-from actionbytes.parameters import validated
-from actionbytes.recipes import STAGES, Recipe, file_digest, plain, write_text
-from actionbytes.reporting.papers import Paper, read_papers
-from actionbytes.training.parameters import Training
-from actionbytes.video.decode import Decoding
+from actionbytes.making import Making, NotThere
+from actionbytes.recipes import STAGES, plain, write_text
+from actionbytes.reporting.papers import Figure, Paper, Submission, read_papers
 
-PRETRAIN_ON = ("kinetics400", "training")
 TIERS = {
     "A": "features, split and protocol as published",
     "B": "features or videos differ from the published ones; compare differences between rows, not levels",
@@ -33,234 +24,16 @@ TIERS = {
 }
 
 Found = TypeVar("Found")
+Cell = tuple[int, str, str, int]  # number of a row or point, experiment, dataset, seed
 
 
-class NotThere(UserError):
-    """A dataset that this suite or machine does not have; what rests on it cannot be planned, all else can."""
-
-
-class Plan:
-    """Everything the active suite can make."""
-
-    def __init__(self, config: Config, papers: Mapping[str, Paper], root: Path = Path()) -> None:
-        self.config, self.papers, self.root = config, papers, root
-        self.suite: Suite = config.active
-        self.data = Path("data") / config.suite
-        self._own: dict[str, OwnData] = {}
-        self.experiments: dict[str, Experiment] = {}
-        for paper in papers.values():
-            for name, values in paper.experiments.items():
-                if name in self.experiments:
-                    raise UserError(f"papers/{paper.paper}.yaml: experiments.{name}: a second experiment of that name")
-                where = f"papers/{paper.paper}.yaml: experiments.{name}"
-                self.experiments[name] = validated(Experiment, values, where)
-        for method, sizes in self.suite.methods.items():  # early, with the file's own keys
-            where = f"params.yaml: {config.suite}.methods.{method}"
-            validated(method_parameters(method), sizes.parameters, f"{where}.parameters")
-            validated(Training, sizes.training, f"{where}.training")
+class Plan(Making):
+    """Everything the active suite shows: tables, figures, submissions, and all that is behind them."""
 
     @classmethod
     def read(cls, root: Path = Path()) -> "Plan":
         """The plan of the project in `root`."""
         return cls(read_config(root / "params.yaml"), read_papers(root / "papers"), root)
-
-    # datasets
-
-    def home(self, dataset: str) -> Path:
-        """Folder of a dataset: its annotations, video list, and (of its own or another's) features."""
-        self.dataset(dataset)
-        return self.data / dataset
-
-    def dataset(self, name: str) -> DatasetParameters:
-        """What params.yaml says about a dataset of the active suite."""
-        if name not in self.suite.datasets:
-            known = ", ".join(self.suite.datasets)
-            raise NotThere(f"dataset {name!r} is not in suite {self.config.suite!r}; params.yaml declares {known}")
-        return self.suite.datasets[name]
-
-    def videos_of(self, dataset: str) -> str:
-        """The dataset whose videos and features a dataset uses: itself, unless it labels another's anew."""
-        return self.dataset(dataset).videos_of or dataset
-
-    @cached_property
-    def world(self) -> Recipe | None:
-        """Recipe of the mini world; none in a suite of real videos."""
-        return Recipe("render", "world", {"world": self.suite.world}) if self.suite.world else None
-
-    def origin(self, dataset: str) -> Path:
-        """The file that says that a dataset's videos and annotations are there."""
-        if own := self.own(dataset):
-            return self.data / dataset / own.marker.name
-        if self.world:
-            return self.home(dataset) / f"{self.world.name}.json"
-        return self.home(dataset) / "videos.csv"
-
-    def content(self, dataset: str) -> str:
-        """What decides the content of a dataset's videos: the world's recipe, or the list with their hashes."""
-        if own := self.own(dataset):
-            return f"own-{own.content}"
-        if self.world:
-            return f"{self.world.name}/{dataset}"
-        path = self.root / self.home(dataset) / "videos.csv"
-        if not path.exists():
-            raise NotThere(
-                f"{path}: no such file; put the videos into {path.parent / 'videos'} and the annotations into "
-                f"{path.parent / 'annotations.json'}, then run `actionbytes index {path.parent}`"
-            )
-        return file_digest(path)
-
-    def labels(self, dataset: str) -> str:
-        """What decides a dataset's annotations: own ones may change while the videos, and so the features, stay."""
-        own = self.own(dataset)
-        return f"own-{own.labels}" if own else self.content(dataset)
-
-    def own(self, dataset: str) -> OwnData | None:
-        """The own videos of a dataset, listed and hashed once; none where it is not of own videos."""
-        declared = self.dataset(dataset)
-        if declared.own and dataset not in self._own:
-            folders = (self.root / path if path else None for path in (declared.clips, declared.videos))
-            clips, videos = folders
-            truth = self.root / declared.annotations if declared.annotations else None
-            where = f"params.yaml: {self.config.suite}.datasets.{dataset}"
-            home = self.root / self.data / dataset
-            self._own[dataset] = own_data(where, home, clips, declared.subset, videos, truth)
-        return self._own.get(dataset)
-
-    def checked(self, where: str, dataset: str, subset: str) -> None:
-        """Raise UserError if an own dataset has no such subset; of others the annotations are not read for it."""
-        if (own := self.own(dataset)) and subset not in (known := {row.subset for row in own.rows}):
-            hint = f"write {same_subset(subset)!r}" if same_subset(subset) in known else nearest(subset, sorted(known))
-            raise UserError(f"{where}: dataset {dataset!r} has no subset {subset!r}; {hint}")
-
-    # features
-
-    def clips(self, dataset: str, decoding: Decoding) -> Clips:
-        """Frames and flow of a dataset."""
-        dataset, flow = self.videos_of(dataset), self.suite.flow
-        slug = f"{decoding.fps:g}fps-{decoding.crop}px"
-        content = {"videos": self.content(dataset), "decoding": decoding, "version": decoding.version}
-        frames = Recipe("decode", slug, content)
-        spec = {"frames": frames.full, "flow": flow, "version": flow.version}
-        shards = self.dataset(dataset).shards
-        return Clips(self.home(dataset), dataset, shards, decoding, flow, frames, Recipe("flow", flow.algorithm, spec))
-
-    def backbones(self, decoding: Decoding) -> Backbones | None:
-        """The streams that are pretrained here; none where published weights are used."""
-        backbone = self.suite.backbone
-        if backbone.rgb:
-            return None
-        dataset, subset = PRETRAIN_ON
-        clips = self.clips(dataset, decoding)
-        how = self.suite.pretraining.model_copy(update={"flow_bound": self.suite.flow.bound})
-        spec = {"flow": clips.flow_recipe.full, "subset": subset, "backbone": backbone, "how": how}
-        recipe = Recipe("pretrain", f"i3d-w{backbone.width:g}", spec)
-        folder = self.data / "weights" / recipe.name
-        return Backbones(folder, recipe, clips, subset, backbone.width, backbone.seed, how)
-
-    def features(self, dataset: str, changes: Mapping[str, Any] | None = None) -> FeatureSet:
-        """Features of a dataset, with what an experiment changes about decoding."""
-        suite = self.suite
-        decoding = validated(Decoding, merged(suite.decoding.model_dump(), changes or {}), "experiment: decoding")
-        clips, own = self.clips(dataset, decoding), self.backbones(decoding)
-        if own:
-            weights, identity = (own.file("rgb"), own.file("flow")), own.recipe.full
-        else:
-            published = (suite.backbone.rgb, suite.backbone.flow)
-            weights, identity = tuple(w.file for w in published), [w.git_blob for w in published]
-        spec = {"flow": clips.flow_recipe.full, "weights": identity, "extraction": suite.features}
-        return FeatureSet(clips, suite.features, Recipe("extract", f"i3d-{decoding.fps:g}fps", spec), weights)
-
-    # runs
-
-    def experiment(self, name: str) -> Experiment:
-        if name not in self.experiments:
-            raise UserError(f"experiment {name!r} is not declared; papers/*.yaml declare {', '.join(self.experiments)}")
-        return self.experiments[name]
-
-    def seeds(self, name: str) -> tuple[int, ...]:
-        """Seeds of an experiment."""
-        return self.experiment(name).seeds or self.config.seeds
-
-    def run(self, name: str) -> Run:
-        """The training runs of an experiment; experiments that differ only after training share them."""
-        experiment = self.experiment(name)
-        sizes = self.suite.methods.get(experiment.method)
-        where = f"experiment {name}"
-        kind = method_parameters(experiment.method)
-        parameters = validated(
-            kind, merged(sizes.parameters if sizes else {}, experiment.parameters), f"{where}: parameters"
-        )
-        training = validated(
-            Training, merged(sizes.training if sizes else {}, experiment.training), f"{where}: training"
-        )
-        self.checked(f"{where}: source", experiment.source.dataset, experiment.source.subset)
-        source, features = experiment.source, self.features(experiment.source.dataset, experiment.decoding)
-        init = self.run(experiment.init) if experiment.init else None
-        spec = {
-            "method": experiment.method,
-            "parameters": parameters,
-            "training": training,
-            "source": source,
-            "labels": self.labels(source.dataset),
-            "features": features.recipe.full,
-            "init": init.recipe.full if init else None,
-        }
-        recipe = Recipe("train", f"{experiment.method}-{source.dataset}", spec)
-        folder = Path("results/runs") / self.config.suite / recipe.name
-        return Run(
-            folder, recipe, experiment.method, source.dataset, source.subset, features, parameters, training, init
-        )
-
-    def localized(self, name: str, target: str) -> Localized:
-        """The detections of an experiment on a target."""
-        experiment, run = self.experiment(name), self.run(name)
-        if target not in experiment.targets:
-            raise UserError(f"experiment {name}: has no target {target!r}; it names {', '.join(experiment.targets)}")
-        here, where = experiment.for_target.get(target, {}), f"experiment {name}, target {target}"
-        defaults = self.suite.localization.model_dump(exclude_unset=True)
-        localization = validated(
-            Localization,
-            merged(defaults, experiment.localization, here.get("localization", {})),
-            f"{where}: localization",
-        )
-        proposals = validated(Proposals, merged(experiment.proposals, here.get("proposals", {})), f"{where}: proposals")
-        transfer = validated(LabelTransfer, merged(experiment.transfer, here.get("transfer", {})), f"{where}: transfer")
-        self.checked(where, target, experiment.targets[target])
-        crosses = target != experiment.source.dataset
-        features = self.features(target, experiment.decoding)
-        spec = {
-            "localization": localization,
-            "proposals": proposals if localization.proposals else None,
-            "transfer": {"how": transfer, "words": self.words_identity} if crosses else None,
-            "features": features.recipe.full,
-            "labels": self.labels(target),
-            "subset": experiment.targets[target],
-            "evaluation": self.suite.evaluation,
-        }
-        slug = f"{experiment.targets[target]}-{'proposals' if localization.proposals else 'threshold'}"
-        return Localized(
-            run,
-            target,
-            experiment.targets[target],
-            features,
-            Recipe("localize", slug, spec),
-            localization,
-            proposals if localization.proposals else None,
-            transfer if crosses else None,
-        )
-
-    @property
-    def words(self) -> Path:
-        """The word vector file."""
-        if self.suite.words.file:
-            return self.suite.words.file
-        if not self.world:
-            raise UserError(f"params.yaml: {self.config.suite}.words.file: name a word2vec file; this suite has none")
-        return self.data / f"words-{self.world.name}.bin"
-
-    @property
-    def words_identity(self) -> Any:
-        return [self.words.name, self.suite.words.aliases]
 
     # tables
 
@@ -276,13 +49,15 @@ class Plan:
                     found[name] = paper
         return found
 
-    def cells(self, table: str) -> list[tuple[int, str, str, int]]:
-        """(row number, experiment, dataset, seed) of everything a table shows."""
+    def cells(self, result: str) -> list[Cell]:
+        """Everything whose metrics or detections a table or figure shows."""
+        if result in self.figures():
+            return self._drawn_cells(self.figures()[result].figures[result])
         found = []
-        declared = self.tables()[table].tables[table]
+        declared = self.tables()[result].tables[result]
         for number, row in enumerate(declared.rows):
             if row.experiment:
-                targets = set(self._targets(row.experiment))
+                targets = {t for t in self.targets(row.experiment) if not self.hidden(row.experiment, t)}
                 datasets = [c.dataset for c in declared.columns if c.dataset in targets]
                 for dataset in dict.fromkeys(datasets):
                     found += [(number, row.experiment, dataset, seed) for seed in self.seeds(row.experiment)]
@@ -290,30 +65,133 @@ class Plan:
 
     def metrics(self, table: str) -> list[Path]:
         """The metrics files that a table is rendered from, in the order of `cells`."""
-        return [self.localized(e, d).folder(s) / "metrics.json" for _, e, d, s in self.cells(table)]
+        return self._metrics(self.cells(table))
+
+    def _metrics(self, cells: Iterable[Cell]) -> list[Path]:
+        return [self.localized(e, d).folder(s) / "metrics.json" for _, e, d, s in cells]
+
+    def facts(self, paper: Paper) -> dict[str, str]:
+        """What a reader of any result must know."""
+        facts = {"paper": f"{paper.name}, {paper.venue}", "suite": self.config.suite, "tier": self.suite.tier}
+        return facts | {"meaning": TIERS[self.suite.tier]}
 
     def declaration(self, name: str) -> dict[str, Any]:
         """All that `render_table` shows: the table, which metrics belong to which cell, and what a reader must know."""
-        paper = self.tables()[name]
-        facts = {"paper": f"{paper.name}, {paper.venue}", "suite": self.config.suite, "tier": self.suite.tier}
+        paper, cells = self.tables()[name], self.cells(name)
         return {
             "table": paper.tables[name],
-            "cells": self.cells(name),
-            "facts": facts | {"meaning": TIERS[self.suite.tier]},
-            "features": f"i3d-w{self.suite.backbone.width:g}-{self.suite.decoding.fps:g}fps",
+            "cells": cells,
+            "metrics": self._metrics(cells),
+            "facts": self.facts(paper),
+            "features": {number: self.features_of(experiment) for number, experiment, *_ in cells},
+            "version": STAGES["render_table"],
         }
 
+    def features_of(self, experiment: str) -> str:
+        """What a table says about the features of a row."""
+        fps = self.run(experiment).features.clips.decoding.fps
+        return f"i3d-w{self.suite.backbone.width:g}-{fps:g}fps"
+
+    def submissions(self) -> dict[str, Submission]:
+        """Name -> what is submitted to a test server, for every experiment with that target here."""
+        declared = {name: entry for paper in self.papers.values() for name, entry in paper.submissions.items()}
+        return {name: x for name, x in declared.items() if x.dataset in set(self.targets(x.experiment))}
+
+    def submitted(self, name: str) -> Localized:
+        """The detections that a submission is made of."""
+        return self.localized(self.submissions()[name].experiment, self.submissions()[name].dataset)
+
+    def results(self, paper: str) -> list[Path]:
+        """Everything that is made of a paper here."""
+        tables = [Path("results") / f"{name}.csv" for name, owner in self.tables().items() if owner.paper == paper]
+        sent = self.papers[paper].submissions.keys() & self.submissions().keys()
+        drawn = [
+            Path("results/figures") / f"{name}.png" for name, owner in self.figures().items() if owner.paper == paper
+        ]
+        return tables + drawn + [Path("results") / f"{name}.json" for name in sorted(sent)]
+
+    # figures
+
+    def figures(self) -> dict[str, Paper]:
+        """Figure name -> paper, for every figure that is drawn here."""
+        found = {}
+        for paper in self.papers.values():
+            for name, figure in paper.figures.items():
+                for point in figure.points:
+                    self.experiment(point.experiment)
+                if figure.kind:
+                    found[name] = paper
+        return found
+
+    def picture(self, figure: str) -> Path:
+        """Where a figure is."""
+        return Path("results/figures") / f"{figure}.png"
+
+    def drawing(self, name: str) -> dict[str, Any]:
+        """All that `render_figure` draws, and the files that it reads, by kind of figure."""
+        paper = self.figures()[name]
+        figure = paper.figures[name]
+        drawn = {"figure": figure, "facts": self.facts(paper), "version": STAGES["render_figure"]}
+        cells = self._drawn_cells(figure)
+        if figure.kind == "curve":
+            models = [self.run(e).model(s) for _, e, _, s in cells] if figure.loss else []
+            return drawn | {"cells": cells, "metrics": self._metrics(cells), "models": list(dict.fromkeys(models))}
+        experiment = self.experiment(figure.points[0].experiment)
+        subset = experiment.targets.get(figure.dataset) or experiment.source.subset
+        stills = self.stills(figure.dataset, subset, figure.videos)
+        seed = self.seeds(figure.points[0].experiment)[0]
+        drawn |= {"stills": stills, "truth": self.truth(figure.dataset), "seed": seed}
+        if figure.kind == "qualitative":
+            found = [self.localized(e, d).folder(s) / "detections.json" for _, e, d, s in cells]
+            return drawn | {"detections": found}
+        run = self.run(figure.points[0].experiment)
+        features = self.features(figure.dataset, experiment.decoding)
+        return drawn | {
+            "models": [run.model(seed)],
+            "features": features.files(subset),
+            "cutting": experiment.proposals,
+        }
+
+    def _drawn_cells(self, figure: Figure) -> list[Cell]:
+        datasets = [column.dataset for column in figure.columns] if figure.kind == "curve" else [figure.dataset]
+        return [
+            (number, point.experiment, dataset, seed)
+            for number, point in enumerate(figure.points)
+            for dataset in datasets
+            if dataset in set(self.targets(point.experiment))
+            for seed in self.seeds(point.experiment)[: None if figure.kind == "curve" else 1]
+        ]
+
+    def truth(self, dataset: str) -> list[Path]:
+        """A dataset's annotations and, in the mini world, what is shown when."""
+        labels = self.labels(dataset)
+        rendered = self.world and not self.own(dataset)
+        return [labels, labels.with_suffix(".sub_actions.json")] if rendered else [labels]
+
+    def drawn_from(self, name: str) -> list[Path]:
+        """The files that a figure reads."""
+        drawn = self.drawing(name)
+        stills = [drawn["stills"].file] if "stills" in drawn else []
+        files = [path for kind in ("metrics", "models", "detections", "features") for path in drawn.get(kind, [])]
+        return stills + files
+
+    # keys
+
     def key(self, name: str) -> Path:
-        """The file that is newer than a table if the table no longer shows what is declared."""
+        """The file that is newer than a table or figure that no longer shows what is declared."""
         return Path("results/.keys") / f"{name}.json"
 
+    def key_content(self, name: str) -> dict[str, Any]:
+        """What decides what a table or figure shows."""
+        declared = self.declaration(name) if name in self.tables() else self.drawing(name)
+        return plain({key: value.file if isinstance(value, Stills) else value for key, value in declared.items()})
+
     def write_key(self, name: str) -> None:
-        """Write a table's key if its content differs from what is there; nothing if a dataset of it is missing."""
+        """Write a result's key if its content differs from what is there; nothing if a dataset of it is missing."""
         try:
-            declared = self.declaration(name) | {"metrics": self.metrics(name), "version": STAGES["render_table"]}
+            text = json.dumps(self.key_content(name), indent=1, sort_keys=True) + "\n"
         except NotThere:
             return
-        text = json.dumps(plain(declared), indent=1, sort_keys=True) + "\n"
         path = self.root / self.key(name)
         if not path.exists() or path.read_text(encoding="utf-8") != text:
             write_text(path, text)
@@ -335,6 +213,14 @@ class Plan:
     def find_run(self, recipe: str) -> Run:
         return self._found(self._runs, recipe)
 
+    def find_stills(self, dataset: str, recipe: str) -> Stills:
+        drawn = self._there(self.drawing, ((name,) for name in self.figures()))
+        found = {(x["stills"].dataset, x["stills"].recipe.name): x["stills"] for x in drawn if "stills" in x}
+        return self._found(found, (dataset, recipe))
+
+    def find_excluded(self, recipe: str) -> Excluded:
+        return self._found({x.excluded.recipe.name: x.excluded for x in self._runs.values() if x.excluded}, recipe)
+
     def find_localized(self, run: str, target: str, recipe: str) -> Localized:
         return self._found(self._localized, (run, target, recipe))
 
@@ -348,9 +234,13 @@ class Plan:
             raise UserError(f"{key}: no current recipe makes this; see params.yaml and papers/*.yaml")
         return known[key]
 
+    def makings(self) -> list[tuple[Clips, Backbones | None]]:
+        """Frames and flow of everything that is named, and the streams pretrained for them."""
+        return [(clips, self.backbones()) for clips in self._clips.values()]
+
     @cached_property
     def _localized(self) -> dict[tuple[str, str, str], Localized]:
-        everything = self._there(self.localized, ((e, t) for e in self.experiments for t in self._targets(e)))
+        everything = self._there(self.localized, ((e, t) for e in self.experiments for t in self.targets(e)))
         return {(x.run.recipe.name, x.target, x.recipe.name): x for x in everything}
 
     @cached_property
@@ -364,8 +254,8 @@ class Plan:
 
     @cached_property
     def _backbones(self) -> dict[str, Backbones]:
-        found = (self.backbones(x.clips.decoding) for x in self._features.values())
-        return {x.recipe.name: x for x in found if x}
+        own = self.backbones()
+        return {own.recipe.name: own} if own else {}
 
     @cached_property
     def _clips(self) -> dict[tuple[str, str], Clips]:
@@ -378,16 +268,3 @@ class Plan:
         for arguments in each:
             with suppress(NotThere):
                 yield find(*arguments)
-
-    def _targets(self, experiment: str) -> Iterator[str]:
-        return (t for t in self.experiment(experiment).targets if t in self.suite.datasets)
-
-
-def merged(*parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Dictionaries laid over one another, the later ones on top, level by level."""
-    result: dict[str, Any] = {}
-    for part in parts:
-        for key, value in part.items():
-            both = isinstance(value, Mapping) and isinstance(result.get(key), Mapping)
-            result[key] = merged(result[key], value) if both else value
-    return result

@@ -21,9 +21,12 @@ STAGES = {
     "flow": 1,
     "pretrain": 1,
     "extract": 1,
+    "exclude": 1,
     "train": 1,
     "localize": 1,  # and evaluate
+    "stills": 1,
     "render_table": 1,
+    "render_figure": 1,
 }
 
 

@@ -222,13 +222,25 @@ def test_actions_are_walks_that_share_everything_but_their_order():
         shared = Counter(getattr(action, part) for action in ACTIONS.values())
         assert min(shared.values()) >= 2, part
     assert min(Counter(motion for action in source for motion in action.walk).values()) >= 3
-    for name in ("thumos14", "activitynet12"):
+    for name in ("thumos14", "activitynet12", "activitynet13"):
         known = [action in SOURCE for action in DATASETS[name].labels.values()]
-        assert 3 <= sum(known) < len(known) == 8
+        assert 3 <= sum(known) < len(known) == {"thumos14": 14}.get(name, 8)
         assert {label.lower().replace(" ", "") for label in DATASETS[name].labels} - {
             label.replace(" ", "") for label in SOURCE
         }
-    assert len(DATASETS["multithumos"].labels) + len(DATASETS["multithumos"].parts) == 12
+    assert len(DATASETS["multithumos"].labels) + len(DATASETS["multithumos"].parts) == 18
+
+
+def test_activitynet13_shares_classes_with_activitynet12_and_leaves_word_vectors_alone(tmp_path, monkeypatch):
+    labels = {name: DATASETS[name].labels for name in ("activitynet12", "activitynet13")}
+    assert len(labels["activitynet12"].items() & labels["activitynet13"].items()) == 5
+    assert [subset.name for subset in DATASETS["activitynet13"].subsets] == ["training", "validation", "testing"]
+    ids = [{script.id for script in scripts(TINY, name)} for name in labels]
+    assert len(ids[1]) == 5 and not ids[0] & ids[1]
+    write_word_vectors(TINY, tmp_path / "with.bin")
+    monkeypatch.delitem(DATASETS, "activitynet13")
+    write_word_vectors(TINY, tmp_path / "without.bin")
+    assert (tmp_path / "with.bin").read_bytes() == (tmp_path / "without.bin").read_bytes()
 
 
 def test_untrimmed_videos_have_what_reality_has():
@@ -244,7 +256,7 @@ def test_untrimmed_videos_have_what_reality_has():
         seen.update({(script.subset, instance.label) for instance in script.instances})
         edges = [(stretch.start, stretch.end) for stretch in script.stretches]
         assert all(abs(before[1] - after[0]) < 0.1 for before, after in pairwise(edges))
-    assert len(seen) == 16  # each class in both subsets
+    assert len(seen) == 28  # each class in both subsets
     assert min(seen.values()) >= 3
     assert np.mean(np.array(lengths) < 0.64) > 0.03
     assert max(lengths) > 10

@@ -78,3 +78,18 @@ def test_mixed_sizes_are_refused(tmp_path):
     write_shard(tmp_path / "x.h5", [("a", video(3)), ("b", video(3, dim=6))], {})
     with pytest.raises(UserError, match="mixes features"):
         load_features(tmp_path)
+
+
+def test_more_than_memory_takes_is_mapped_and_the_same(tmp_path):
+    rng = np.random.default_rng(0)
+    videos = [
+        (name, VideoFeatures({s: rng.random((5, 4), np.float32) for s in ("rgb", "flow")}, 3.2, 80, 25, 16))
+        for name in "ab"
+    ]
+    write_shard(tmp_path / "x_00.h5", videos, {})
+    packed, mapped = load_features(tmp_path), load_features(tmp_path, in_memory=100)
+    assert isinstance(mapped.rows, np.memmap)
+    assert not isinstance(packed.rows, np.memmap)
+    assert np.array_equal(packed.rows, mapped.rows)
+    assert np.array_equal(packed.durations, mapped.durations)
+    assert mapped.video(1).shape == (5, 8)

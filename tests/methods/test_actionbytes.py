@@ -150,10 +150,11 @@ def test_fewer_bytes_than_clusters_is_an_error():
 @pytest.mark.parametrize("name", METHODS)
 def test_every_method_of_the_registry_predicts(name):
     kind, group = method_class(name), method_parameters(name)
-    built = kind(DIM, 3, group(latent_dim=8), torch.Generator().manual_seed(0))
-    assert built.predict(np.ones((4, DIM))).cas.shape == (4, 3)
+    assert kind.group is group  # the index says what the class says
+    prediction = kind(DIM, 3, group(), torch.Generator().manual_seed(0)).predict(np.ones((4, DIM)))
+    assert prediction.cas.shape == (4, 3) and prediction.scores.shape == (3,)
 
 
 def test_an_unknown_method_is_named():
-    with pytest.raises(UserError, match="known: wtalc, actionbytes"):
+    with pytest.raises(UserError, match="known: wtalc, actionbytes, stpn"):
         method_class("wtacl")

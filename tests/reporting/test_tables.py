@@ -18,6 +18,7 @@ TABLE = Table(
         Row(method="Prior & work", published={"thumos14": [20.0, None]}),
     ],
 )
+FEATURES = {0: "i3d"}
 FACTS = {"paper": "P, V 2020", "suite": "mini", "tier": "C", "meaning": "synthetic"}
 
 
@@ -38,7 +39,7 @@ def test_mean_and_sample_deviation_over_seeds(cells):
 
 
 def test_csv_has_the_contract_columns(cells):
-    rows = list(csv.DictReader(io.StringIO(as_csv(TABLE, cells, "i3d", "C"))))
+    rows = list(csv.DictReader(io.StringIO(as_csv(TABLE, cells, FEATURES, "C"))))
     assert tuple(rows[0]) == COLUMNS
     assert rows[0] | {"mean": "32.00", "std": "2.00", "paper": "18.8", "tier": "C", "videos": "22/22"} == rows[0]
     assert [r["tier"] for r in rows] == ["C", "C", "published"]  # nothing printed at 0.5 for the quoted row
@@ -56,7 +57,7 @@ def test_markdown_and_latex_show_both_numbers(cells):
 
 def test_videos_set_aside_are_counted():
     cells = fill(TABLE, {(0, "thumos14"): [metrics(30.0, 10.0, evaluated=21)]})
-    assert "21/22" in as_csv(TABLE, cells, "i3d", "C")
+    assert "21/22" in as_csv(TABLE, cells, FEATURES, "C")
     assert "set aside" in as_markdown(TABLE, cells, FACTS)
     assert cells[0, "thumos14", 0.3].std is None
 

@@ -1,11 +1,13 @@
-"""A copy of the project in which workflow tests may write."""
+"""Copies of the project in which workflow tests may write."""
 
+import importlib.util
 import os
 import shutil
 import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -53,3 +55,36 @@ def snakemake() -> Callable[..., subprocess.CompletedProcess]:
 @pytest.fixture(scope="session")
 def project_copier() -> Callable[[Path, Path], Path]:
     return copy_project
+
+
+@pytest.fixture(scope="session")
+def small(root: Path) -> ModuleType:
+    """tests/workflow/small.py: a tiny world under git and DVC."""
+    path = root / "tests" / "workflow" / "small.py"
+    spec = importlib.util.spec_from_file_location(path.stem, path)
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.fixture(scope="session")
+def kept(tmp_path_factory: pytest.TempPathFactory, root: Path, small: ModuleType) -> Path:
+    """A folder with `origin/`, a small project made by `dvc repro`, committed and pushed, and its remote.
+
+    It is made once and must not be changed: take a `clone`, or a copy of the folder.
+    """
+    folder = tmp_path_factory.mktemp("kept")
+    origin = small.small_project(root, folder / "origin")
+    small.run(origin, "dvc", "repro")
+    small.run(origin, "git", "add", ".")
+    small.run(origin, "git", "commit", "-qm", "results")
+    small.run(origin, "dvc", "push")
+    return folder
+
+
+@pytest.fixture
+def clone(tmp_path: Path, kept: Path, small: ModuleType) -> Path:
+    """A fresh clone of the small project, its DVC remote beside it, nothing pulled."""
+    shutil.copytree(kept / "actionbytes-cache", tmp_path / "actionbytes-cache")
+    small.run(tmp_path, "git", "clone", "-q", kept / "origin", "clone")
+    return tmp_path / "clone"

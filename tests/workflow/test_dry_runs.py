@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import yaml
 
+from actionbytes.errors import UserError
 from actionbytes.plan import Plan
 
 
@@ -99,3 +100,36 @@ def test_an_unknown_experiment_is_named(project, snakemake):
     done = snakemake(project, "--dry-run", "--cores", "1", "all", check=False)
     assert done.returncode == 2
     assert "what2when_mind" in done.stderr
+
+
+def test_a_paper_is_a_target_and_a_feature_recipe_a_parameter_of_an_experiment(project, snakemake):
+    done = snakemake(project, "--dry-run", "--cores", "1", "stpn")
+    text = done.stdout + done.stderr
+    assert "write_submission" in text
+    plan = Plan.read(project)
+    names = {path.name for path in plan.results("stpn")}
+    assert {"stpn_table1_thumos14.csv", "stpn_table3_submission.json"} < names
+    assert not any(name.startswith("table") for name in names)
+    slow, fast = plan.run("stpn_thumos14"), plan.run("stpn_thumos14_25fps")
+    assert slow.features.recipe.name.startswith("i3d-10fps") and fast.features.recipe.name.startswith("i3d-25fps")
+    assert slow.features.weights == fast.features.weights  # one backbone
+    assert plan.localized("stpn_thumos14", "thumos14").features == plan.features("thumos14", {"fps": 10})
+    assert fast.features == plan.features("thumos14")
+    table = plan.declaration("stpn_table1_thumos14")
+    assert sorted(set(table["features"].values())) == ["i3d-w0.25-10fps", "i3d-w0.25-25fps"]
+    assert plan.run("stpn_activitynet13").folder == plan.run("stpn_activitynet13_test").folder
+
+
+def test_a_hidden_subset_is_detected_in_and_not_measured(project):
+    edited(project, "mini", "datasets", "activitynet13", "hidden", value=["testing"])
+    plan = Plan.read(project)
+    assert plan.cells("stpn_table3_activitynet13_test") == []
+    assert plan.submitted("stpn_table3_submission").subset == "testing"
+
+
+def test_label_transfer_with_a_method_that_has_none_is_one_line(project):
+    path = project / "papers" / "stpn.yaml"
+    path.write_text(path.read_text().replace("targets: {thumos14: test}", "targets: {activitynet13: validation}", 1))
+    plan = Plan.read(project)
+    with pytest.raises(UserError, match=r"stpn_thumos14, target activitynet13.*train it on the target's"):
+        plan.localized("stpn_thumos14", "activitynet13")

@@ -10,13 +10,15 @@ wildcard_constraints:
     suite=plan.config.suite,
     dataset="|".join(plan.suite.datasets),
     target="|".join(plan.suite.datasets),
-    shard=r"\w+_\d\d",
+    shard=r"\w+_\d\d+",
     subset=r"\w+",
     stream="rgb|flow",
+    digest="[0-9a-f]+",
     recipe=r"[\w.-]+-[0-9a-f]{10}",
     run=r"[\w.-]+-[0-9a-f]{10}",
     seed=r"\d+",
-    table="|".join(TABLES),
+    table="|".join(TABLES) or "none",
+    figure="|".join(FIGURES) or "none",
 
 
 onstart:

@@ -1,14 +1,17 @@
 # Needs:  params.yaml
-# Makes:  data/<suite>/<dataset>/{videos/, annotations.json, videos.csv} and word vectors
+# Makes:  data/<suite>/<dataset>/{videos/, annotations.json, videos.csv}, labels and word vectors
 # Steps:  render_videos, write_words (suite mini); list_own_videos (own folders, docs/own-data.md); a suite of published
 #         videos brings its own files
+# A marker says that the videos are there; labels are annotations under a recipe's name, of use without videos.
 
 
 rule render_videos:
     input:
         lambda w: [] if plan.videos_of(w.dataset) == w.dataset else str(plan.origin(plan.videos_of(w.dataset))),
     output:
-        "data/{suite}/{dataset}/world-{digest}.json",
+        world="data/{suite}/{dataset}/world-{digest}.json",
+        labels="data/{suite}/labels/world-{digest}/{dataset}.json",
+        parts="data/{suite}/labels/world-{digest}/{dataset}.sub_actions.json",
     log:
         "logs/render_videos/{suite}-{dataset}-{digest}.log",
     benchmark:
@@ -24,7 +27,8 @@ rule render_videos:
 
 rule list_own_videos:
     output:
-        "data/{suite}/{dataset}/own-{digest}.json",
+        marker="data/{suite}/{dataset}/own-{digest}.json",
+        labels="data/{suite}/labels/own-{digest}/{dataset}.json",
     log:
         "logs/list_own_videos/{suite}-{dataset}-{digest}.log",
     threads: 1
@@ -38,7 +42,7 @@ rule list_own_videos:
 
 rule write_words:
     output:
-        "data/{suite}/words-world-{digest}.bin",
+        "data/{suite}/labels/words-world-{digest}.bin",
     log:
         "logs/write_words/{suite}-{digest}.log",
     params:

@@ -1,9 +1,10 @@
-# Needs:  metrics of every run that a table shows
-# Makes:  results/<table>.{csv,md,tex,provenance.json}
-# Steps:  render_table
-# A table's key says what it shows and how. It is rewritten only when that changes, and then the table is rendered anew.
+# Needs:  metrics of every run that a table shows; detections, models and stills for pictures
+# Makes:  results/<table>.{csv,md,tex,html,provenance.json}, metrics and curves for DVC,
+#          results/figures/<figure>.{png,pdf,csv,provenance.json}
+# Steps:  render_table; (pick_stills) -> render_figure
+# A result's key says what it shows and how. It is rewritten only when that changes, and then the result is rendered anew.
 
-for name in TABLES:
+for name in [*TABLES, *FIGURES]:
     planned(plan.write_key, name)
 
 
@@ -15,7 +16,15 @@ rule render_table:
         csv="results/{table}.csv",
         md="results/{table}.md",
         tex="results/{table}.tex",
+        html=report(
+            "results/{table}.html",
+            caption="../report/table.rst",
+            category=lambda w: "{0.name} ({0.venue})".format(plan.tables()[w.table]),
+            labels=lambda w: {"table": plan.tables()[w.table].tables[w.table].number, "target": w.table},
+        ),
         provenance="results/{table}.provenance.json",
+        metrics=directory("results/metrics/{table}"),
+        curves="results/curves/{table}.csv",
     log:
         "logs/render_table/{table}.log",
     threads: 1
@@ -25,3 +34,40 @@ rule render_table:
         "Rendering {wildcards.table}"
     script:
         "../scripts/render_table.py"
+
+
+rule pick_stills:
+    input:
+        lambda w: ancient(str(plan.origin(w.dataset))),
+    output:
+        "data/{suite}/{dataset}/stills/{recipe}.h5",
+    log:
+        "logs/pick_stills/{suite}-{dataset}-{recipe}.log",
+    threads: 1
+    params:
+        stills=lambda w: plan.find_stills(w.dataset, w.recipe),
+    message:
+        "Stills of a few videos of {wildcards.dataset}"
+    script:
+        "../scripts/pick_stills.py"
+
+
+rule render_figure:
+    input:
+        files=lambda w: as_text(plan.drawn_from(w.figure)),
+        truth=lambda w: [ancient(p) for p in as_text(plan.drawing(w.figure).get("truth", []))],
+        key=lambda w: str(plan.key(w.figure)),
+    output:
+        png="results/figures/{figure}.png",
+        pdf="results/figures/{figure}.pdf",
+        csv="results/figures/{figure}.csv",
+        provenance="results/figures/{figure}.provenance.json",
+    log:
+        "logs/render_figure/{figure}.log",
+    threads: 1
+    params:
+        drawing=lambda w: plan.drawing(w.figure),
+    message:
+        "Drawing {wildcards.figure}"
+    script:
+        "../scripts/render_figure.py"

@@ -1,13 +1,33 @@
 # Needs:  features, annotations, papers/*.yaml (experiments)
 # Makes:  results/runs/<suite>/<run>/seed<k>/model.safetensors and below it, per target, detections and metrics
-# Steps:  train_method -> localize_actions -> evaluate_detections
+# Steps:  (list_exclusions, for zero-shot) -> train_method -> localize_actions -> evaluate_detections
+
+
+rule list_exclusions:
+    input:
+        source=lambda w: ancient(str(plan.labels(plan.find_excluded(w.recipe).dataset))),
+        target=lambda w: ancient(str(plan.labels(plan.find_excluded(w.recipe).target))),
+    output:
+        "results/exclusions/{suite}/{recipe}.csv",
+    log:
+        "logs/list_exclusions/{suite}-{recipe}.log",
+    threads: 1
+    params:
+        excluded=lambda w: plan.find_excluded(w.recipe),
+        how=plan.suite.exclusion,
+        aliases=plan.suite.words.aliases,
+    message:
+        "Listing classes that zero-shot leaves out: {wildcards.recipe}"
+    script:
+        "../scripts/list_exclusions.py"
 
 
 rule train_method:
     input:
-        annotations=lambda w: ancient(str(plan.origin(plan.find_run(w.run).dataset))),
+        annotations=lambda w: ancient(str(plan.labels(plan.find_run(w.run).dataset))),
         features=lambda w: [ancient(p) for p in as_text(plan.find_run(w.run).inputs)],
         init=lambda w: [ancient(p) for p in as_text(plan.find_run(w.run).init_models(int(w.seed)))],
+        excluded=lambda w: [ancient(p) for p in as_text(plan.find_run(w.run).exclusions)],
     output:
         "results/runs/{suite}/{run}/seed{seed}/model.safetensors",
     log:
@@ -17,7 +37,6 @@ rule train_method:
     threads: lambda w: plan.find_run(w.run).training.threads
     params:
         run=lambda w: plan.find_run(w.run),
-        annotations=lambda w: str(plan.home(plan.find_run(w.run).dataset) / "annotations.json"),
     message:
         "Training {wildcards.run}, seed {wildcards.seed}"
     script:
@@ -26,7 +45,7 @@ rule train_method:
 
 rule localize_actions:
     input:
-        annotations=lambda w: ancient(str(plan.origin(w.target))),
+        annotations=lambda w: ancient(str(plan.labels(w.target))),
         model=ancient("results/runs/{suite}/{run}/seed{seed}/model.safetensors"),
         features=lambda w: [ancient(p) for p in as_text(plan.find_localized(w.run, w.target, w.recipe).inputs)],
         words=lambda w: [ancient(p) for p in as_text(plan.words_for(w.run, w.target, w.recipe))],
@@ -37,7 +56,6 @@ rule localize_actions:
     threads: 1
     params:
         localized=lambda w: plan.find_localized(w.run, w.target, w.recipe),
-        annotations=lambda w: str(plan.home(w.target) / "annotations.json"),
         aliases=plan.suite.words.aliases,
     message:
         "Localizing in {wildcards.target} by {wildcards.run}, seed {wildcards.seed}"
@@ -47,7 +65,7 @@ rule localize_actions:
 
 rule evaluate_detections:
     input:
-        annotations=lambda w: ancient(str(plan.origin(w.target))),
+        annotations=lambda w: ancient(str(plan.labels(w.target))),
         detections=ancient("results/runs/{suite}/{run}/seed{seed}/{target}/{recipe}/detections.json"),
         videos=lambda w: ancient(str(plan.find_localized(w.run, w.target, w.recipe).listing)),
     output:
@@ -58,7 +76,6 @@ rule evaluate_detections:
     params:
         subset=lambda w: plan.find_localized(w.run, w.target, w.recipe).subset,
         metrics=plan.suite.evaluation,
-        annotations=lambda w: str(plan.home(w.target) / "annotations.json"),
     message:
         "Evaluating {wildcards.run}, seed {wildcards.seed}, in {wildcards.target}"
     script:

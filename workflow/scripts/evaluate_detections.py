@@ -13,7 +13,7 @@ with job(snakemake):
     wanted = snakemake.params.metrics
     metrics = evaluate_files(
         Path(snakemake.input.detections),
-        Path(snakemake.params.annotations),
+        Path(snakemake.input.annotations),
         snakemake.params.subset,
         wanted.tiou,
         set_aside,

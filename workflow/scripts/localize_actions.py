@@ -9,7 +9,7 @@ from actionbytes.pipeline import Localizer, classes_of, localize_run, save_detec
 
 with job(snakemake):
     what, out = snakemake.params.localized, Path(snakemake.output[0])
-    videos = of_subset(read_annotations(snakemake.params.annotations), what.subset)
+    videos = of_subset(read_annotations(snakemake.input.annotations), what.subset)
     words = [Path(path) for path in snakemake.input.words]
     localizer = Localizer.of(
         Path(snakemake.input.model).parent,
@@ -19,6 +19,7 @@ with job(snakemake):
         classes_of(videos),
         words[0] if words else None,
         {**ALIASES, **snakemake.params.aliases},
+        what.stage,
     )
     shards = [Path(path) for path in snakemake.input.features]
     detections = localize_run(localizer, shards, videos, lines)

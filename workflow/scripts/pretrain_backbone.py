@@ -7,6 +7,7 @@ from actionbytes.pipeline import pretrain_stream
 
 with job(snakemake):
     what, out = snakemake.params.weights, Path(snakemake.output[0])
+    what.recipe.write(out.parent)
     pretrain_stream(
         snakemake.wildcards.stream,
         [Path(path) for path in snakemake.input],
@@ -17,4 +18,3 @@ with job(snakemake):
         out,
         print,
     )
-    what.recipe.write(out.parent)

@@ -6,8 +6,7 @@ from pathlib import Path
 import click
 
 from actionbytes.commands._options import FILE, FOLDER, bar, chosen_device, settings
-from actionbytes.commands.localize import Settings
-from actionbytes.parameters import validated, with_overrides
+from actionbytes.commands.localize import chosen_settings
 
 
 @click.command()
@@ -46,11 +45,11 @@ def detect(
     from actionbytes.pipeline import Localizer, save_detections
     from actionbytes.reporting.timeline import Timeline, draw_timeline
 
-    switch = f"localization.proposals={str(proposals).lower()}"
-    chosen = validated(Settings, with_overrides({}, ("localization.class_rule=mean", switch, *settings)), "--set")
+    usual = {"class_rule": "mean", "proposals": proposals}
+    localization, cutting, _ = chosen_settings(run, settings, usual)
     paths = video_files(videos)
     truth = read_annotations(annotations) if annotations else {}
-    localizer = Localizer.of(run, chosen.localization, chosen.proposals)
+    localizer = Localizer.of(run, localization, cutting)
     made_with = making_of(run, weights_rgb, weights_flow)
     streams = made_with.streams(chosen_device(device))
     rows, used = [], 0

@@ -1,21 +1,41 @@
 """`actionbytes localize`: a run and features to detections."""
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 
 import click
+from pydantic import Field
 
 from actionbytes.commands._options import FILE, FOLDER, bar, features_dir, settings
 from actionbytes.localization.localize import Localization
 from actionbytes.methods.parameters import LabelTransfer, Proposals
+from actionbytes.methods.registry import method_parameters
 from actionbytes.parameters import Parameters, validated, with_overrides
 
 
 class Settings(Parameters):
-    """What --set changes."""
+    """What --set changes; what there is of localization depends on the run's method."""
 
-    localization: Localization = Localization()
+    localization: dict[str, Any] = Field(default_factory=dict)
     proposals: Proposals = Proposals()
     transfer: LabelTransfer = LabelTransfer()
+
+
+def chosen_settings(
+    run: Path, settings: tuple[str, ...], defaults: Mapping[str, Any]
+) -> tuple[Parameters, Proposals, LabelTransfer]:
+    """Localization (of the group that the run's method has), proposals and transfer as set.
+
+    defaults: of localization, where the method has thresholds on activations (`Localization`).
+    """
+    from actionbytes.training.runs import read_config
+
+    chosen = validated(Settings, with_overrides({}, settings), "--set")
+    group = method_parameters(read_config(run).method).localization
+    base = defaults if group is Localization else {}
+    localization = validated(group, {**base, **chosen.localization}, "--set localization")
+    return localization, chosen.proposals, chosen.transfer
 
 
 @click.command()
@@ -46,7 +66,7 @@ def localize(
     from actionbytes.pipeline import Localizer, classes_of, localize_run, save_detections
 
     switched = ("localization.proposals=true", *settings) if proposals else settings
-    chosen = validated(Settings, with_overrides({}, switched), "--set")
+    localization, cutting, how = chosen_settings(run, switched, {})
     videos = read_annotations(annotations) if annotations else None
     if subset and videos is None:
         raise UserError("--subset needs --annotations, which say what is in it")
@@ -55,8 +75,7 @@ def localize(
     if words and videos is None:
         raise UserError("--words needs --annotations, whose classes are looked for")
     classes = classes_of(videos) if videos else ()
-    transfer = chosen.transfer if words else None
-    localizer = Localizer.of(run, chosen.localization, chosen.proposals, transfer, classes, words)
+    localizer = Localizer.of(run, localization, cutting, how if words else None, classes, words)
     detections = localize_run(localizer, features, videos, bar)
     save_detections(out, detections)
     print(f"{out}: {len(detections)} detections in {len(detections.videos)} videos")

@@ -16,7 +16,8 @@ def parameter_help() -> str:
     lines = []
     for prefix, group in groups:
         fields = ", ".join(f"{key}={field.default}" for key, field in group.model_fields.items())
-        lines.append(f"{prefix}{{{fields}}}")
+        own = "".join(f" training.{key}={value}" for key, value in getattr(group, "schedule", {}).items())
+        lines.append(f"{prefix}{{{fields}}}{own}")
     return "\b\n" + "\n".join(lines)
 
 
@@ -47,7 +48,7 @@ def train(
 
     group = method_parameters(method)
     values = with_overrides({}, settings)
-    training = validated(Training, values.pop("training", {}), "--set training")
+    training = validated(Training, {**group.schedule, **values.pop("training", {})}, "--set training")
     parameters = validated(group, values, "--set")
     seen = train_run(method, parameters, training, features, annotations, subset, seed, out, init, steps())
     aside = f"; {len(seen.set_aside)} videos set aside" if seen.set_aside else ""

@@ -5,9 +5,12 @@ A shard holds `/<video>/rgb` and `/<video>/flow`, (T, D) each, with the attribut
 """
 
 import json
+import os
+import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import h5py
 import numpy as np
@@ -209,12 +212,16 @@ def iterate_shards(folder: Path, names: Collection[str] | None = None) -> Iterat
 
 
 def load_features(
-    folder: Path | list[Path], names: Iterable[str] | None = None, streams: tuple[str, ...] = STREAMS
+    folder: Path | list[Path],
+    names: Iterable[str] | None = None,
+    streams: tuple[str, ...] = STREAMS,
+    in_memory: int | None = None,
 ) -> PackedFeatures:
     """Load the shards of a folder (or a list of shard files) into packed rows, sorted by video name.
 
     names: the videos wanted; one that is neither stored nor set aside is a UserError. One that was set aside when the
-    features were made is left out, and its reason is in `set_aside`. rows keep the stored type (float16 or float32).
+    features were made is left out, and its reason is in `set_aside`. rows keep the stored type (float16 or float32);
+    more than `in_memory` bytes of them (by default half of what is free) lie in a temporary file and are mapped.
     """
     shards = shard_files(Path(folder)) if isinstance(folder, str | Path) else list(folder)
     wanted = None if names is None else set(names)
@@ -222,9 +229,9 @@ def load_features(
     for path in shards:
         with open_shard(path) as file:
             set_aside.update({s.video: s.reason for s in read_statuses(file) if s.status == "set aside"})
-            for name in file:
-                if wanted is None or name in wanted:
-                    found[name] = read_video(file, name)
+            found.update(
+                {name: (path, _size(file, name, streams)) for name in file if wanted is None or name in wanted}
+            )
     if wanted is not None:
         set_aside = {name: reason for name, reason in set_aside.items() if name in wanted}
         lost = sorted(wanted - found.keys() - set_aside.keys())
@@ -233,23 +240,52 @@ def load_features(
     if not found:
         raise UserError(f"{where}: holds no features of the videos asked for")
     order = sorted(found)
-    parts = []
-    for name in order:
-        absent = [s for s in streams if s not in found[name].streams]
-        if absent:
-            raise UserError(
-                f"{name}: has no {absent[0]} stream; choose the streams it has: {sorted(found[name].streams)}"
-            )
-        parts.append([found[name].streams[s] for s in streams])
-    shapes = {tuple(x.shape[1] for x in part) for part in parts}
-    hops = {round(found[name].hop_s, 9) for name in order}
+    sizes = [found[name][1] for name in order]
+    shapes, hops = {size.dims for size in sizes}, {round(size.hop_s, 9) for size in sizes}
     if len(shapes) > 1 or len(hops) > 1:
         raise UserError(f"{where}: mixes features of different sizes {sorted(shapes)} or hops {sorted(hops)} s")
-    offsets = np.cumsum([0, *(len(part[0]) for part in parts)])
-    rows = np.empty((offsets[-1], sum(shapes.pop())), parts[0][0].dtype)
-    for i, part in enumerate(parts):
-        rows[offsets[i] : offsets[i + 1]] = np.concatenate(part, axis=1)
-        parts[i] = None  # frees as it packs
-        found[order[i]] = (found[order[i]].duration, found[order[i]].hop_s)
-    durations = np.array([found[name][0] for name in order])
-    return PackedFeatures(order, offsets, rows, found[order[0]][1], durations, tuple(streams), set_aside)
+    offsets = np.cumsum([0, *(size.length for size in sizes)])
+    rows = _room((int(offsets[-1]), sum(shapes.pop())), sizes[0].dtype, in_memory)
+    durations = np.empty(len(order))
+    for path in dict.fromkeys(path for path, _ in found.values()):
+        with open_shard(path) as file:
+            for i, name in enumerate(order):
+                if found[name][0] == path:
+                    video = read_video(file, name)
+                    durations[i] = video.duration
+                    rows[offsets[i] : offsets[i + 1]] = video.joint(streams)
+    return PackedFeatures(order, offsets, rows, sizes[0].hop_s, durations, tuple(streams), set_aside)
+
+
+class _Size(NamedTuple):
+    length: int
+    dims: tuple[int, ...]
+    dtype: np.dtype
+    hop_s: float
+
+
+def _size(file: h5py.File, name: str, streams: tuple[str, ...]) -> _Size:
+    """What room a video needs, without reading its features."""
+    group = file[name]
+    stored = [stream for stream in STREAMS if stream in group]
+    for stream in streams:
+        if stream not in stored:
+            raise UserError(f"{name}: has no {stream} stream; choose the streams it has: {stored}")
+    for key in ("fps", "chunk"):
+        if key not in group.attrs:
+            raise UserError(f"{file.filename}: {name} is incomplete ({key}); extract it again")
+    arrays = [group[stream] for stream in streams]
+    for stream, x in zip(streams, arrays, strict=True):
+        if x.ndim != 2:
+            raise UserError(f"{name}/{stream}: shape {x.shape}, but features are (snippets, dimensions), not empty")
+    hop_s = float(group.attrs["chunk"]) / float(group.attrs["fps"])
+    return _Size(arrays[0].shape[0], tuple(x.shape[1] for x in arrays), arrays[0].dtype, hop_s)
+
+
+def _room(shape: tuple[int, int], dtype: np.dtype, in_memory: int | None) -> np.ndarray:
+    """An empty array: in memory, or mapped to a file that has no name and goes with the array."""
+    most = in_memory if in_memory is not None else os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") // 2
+    if shape[0] * shape[1] * dtype.itemsize <= most:
+        return np.empty(shape, dtype)
+    with tempfile.TemporaryFile(prefix="features-") as file:
+        return np.memmap(file, dtype, "w+", shape=shape)

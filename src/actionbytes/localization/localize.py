@@ -51,15 +51,21 @@ class Localization(Parameters):
     nms: float = Field(0.5, ge=0, le=1, description="with proposals: tIoU above which the worse falls [R] 5.5")
     max_per_class: int = Field(200, ge=1, description="with proposals: most segments of one class in a video [R] 5.5")
 
+    @property
+    def slug(self) -> str:
+        """What the path of its detections says."""
+        return "proposals" if self.proposals else "threshold"
+
 
 class Segments(NamedTuple):
     """Detections of one video, each array (N,): `[start, end)` in snippets, class index, confidence (unbounded).
 
-    Sorted by label, then better score, shorter length, earlier start.
+    Start and end may be fractions, where activations were interpolated. Sorted by label, then better score, shorter
+    length, earlier start.
     """
 
-    start: Ints
-    end: Ints
+    start: Ints | Floats
+    end: Ints | Floats
     label: Ints
     score: Floats
 

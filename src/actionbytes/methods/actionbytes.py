@@ -34,6 +34,7 @@ class ActionBytes(Wtalc):
     it learns from centred activations without dropout: behind dropout it converges several times more slowly.
     """
 
+    group = groups.ActionBytes
     init = "wtalc"
     min_videos_per_pair_class = 2  # a pseudo-class of one video has no couple to compare
 

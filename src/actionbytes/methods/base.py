@@ -1,7 +1,7 @@
 """What a method is: a loss from a batch, and a prediction from one video's features."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from typing import Any
@@ -11,7 +11,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
 
+from actionbytes.errors import UserError
+from actionbytes.localization.localize import Segments, localize
+from actionbytes.methods.bytes import proposals
+from actionbytes.methods.parameters import MethodParameters, Proposals
 from actionbytes.parameters import Parameters
+
+Sample = Callable[[int, np.random.Generator], NDArray[np.int64]]  # number of snippets -> indices of those to see
 
 
 @dataclass(frozen=True)
@@ -36,13 +42,14 @@ class Prediction:
     """What a method says of one video of T snippets; float32 arrays.
 
     scores: (C,) class scores of the video; cas: (T, C) class activation sequence, raw logits; latent: (T, l) or None;
-    attention: (T,) or None.
+    attention: (T,) or None; streams: where each stream has a network of its own, what that one says.
     """
 
     scores: NDArray[np.float32]
     cas: NDArray[np.float32]
     latent: NDArray[np.float32] | None = None
     attention: NDArray[np.float32] | None = None
+    streams: tuple["Prediction", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -61,14 +68,17 @@ class Stage:
 class Method(nn.Module, ABC):
     """A network over snippet features that is trained in one or more stages.
 
-    dim: D of the features; classes: C. All parameters are drawn from `generator`.
+    dim: D of the features; classes: C. All parameters are drawn from `generator`. A method gives `loss`, and either
+    `forward` and `scores`, from which `predict` is made, or `predict` itself.
     """
 
+    group: type[MethodParameters] = MethodParameters  # what can be set about it
     stages = 1
     min_videos_per_pair_class = 1
     init: str | None = None  # the method whose finished run this one starts from
+    sample: Sample | None = None  # which snippets of a video a training step sees; none: a window (`Training`)
 
-    def __init__(self, dim: int, classes: int, parameters: Parameters, generator: torch.Generator) -> None:
+    def __init__(self, dim: int, classes: int, parameters: MethodParameters, generator: torch.Generator) -> None:
         super().__init__()
         self.dim, self.classes, self.parameters_ = dim, classes, parameters
 
@@ -95,13 +105,13 @@ class Method(nn.Module, ABC):
     def loss(self, batch: Batch) -> dict[str, Tensor]:
         """Scalars to log; "total" is the one to minimise."""
 
-    @abstractmethod
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Without dropout: cas (R, C), latent (R, l) or None, attention (R,) or None, snippet by snippet."""
+        raise NotImplementedError(f"{type(self).__name__} has neither `forward` nor `predict`")
 
-    @abstractmethod
     def scores(self, cas: Tensor, attention: Tensor | None) -> Tensor:
         """Class scores (C,) of a video from its activations (T, C)."""
+        raise NotImplementedError(f"{type(self).__name__} has neither `scores` nor `predict`")
 
     def predict(self, features: NDArray[np.floating]) -> Prediction:
         """Predict one video from its (T, D) features, T >= 1: float32, one thread, no dropout."""
@@ -109,6 +119,15 @@ class Method(nn.Module, ABC):
             cas, latent, attention = self.forward(torch.from_numpy(np.asarray(features, dtype=np.float32)))
             scores = self.scores(cas, attention)
         return Prediction(*(None if x is None else x.numpy() for x in (scores, cas, latent, attention)))
+
+    def localize(self, prediction: Prediction, how: Parameters, cutting: Proposals) -> Segments:
+        """Segments of a video from its prediction; how: of `group.localization`; cutting: proposals, where they are on.
+
+        Default: thresholds on the activations (`localization.localize`).
+        """
+        if how.proposals and prediction.latent is None:
+            raise UserError("proposals are cut where the latent changes, and this method has none; leave them off")
+        return localize(prediction.cas, how, proposals(prediction.latent, cutting) if how.proposals else None)
 
 
 @contextmanager

@@ -1,16 +1,38 @@
 """What can be set about each method. Apart from the networks, so that a workflow checks parameters without torch."""
 
-from typing import Annotated, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
+from actionbytes.errors import UserError
+from actionbytes.features.store import STREAMS
+from actionbytes.localization.localize import Localization
+from actionbytes.localization.tcam import TCam
 from actionbytes.parameters import Parameters
 
 Percentile = Annotated[float, Field(ge=0, lt=100)]
 Positive = Annotated[int, Field(ge=1)]
 
 
-class Wtalc(Parameters):
+class MethodParameters(Parameters):
+    """What can be set about a method, and what it brings along: how its predictions become segments, its training."""
+
+    localization: ClassVar[type[Parameters]] = Localization
+    schedule: ClassVar[dict[str, Any]] = {}  # where the method's training differs from the defaults of `Training`
+
+    @property
+    def feature_streams(self) -> tuple[str, ...]:
+        """The feature streams that the method sees, side by side."""
+        return STREAMS
+
+    @classmethod
+    def check_transfer(cls, where: str) -> None:
+        """Raise UserError if the method cannot detect other classes than its own."""
+        if cls.localization is not Localization:
+            raise UserError(f"{where}: this method detects the classes that it has learned; train it on the target's")
+
+
+class Wtalc(MethodParameters):
     """W-TALC (methods.md 4)."""
 
     latent_dim: int = Field(2048, ge=1, description="width of the hidden layer L [C]; What2When: [R] methods.md 5.1")
@@ -60,3 +82,30 @@ class LabelTransfer(Parameters):
     top_k: int = Field(5, ge=0, description="source classes kept for each target class; 0: all [R] 5.4")
     clip_negative: bool = Field(True, description="negative similarities count as 0 [R] 5.4")
     normalise: bool = Field(True, description="each target's weights sum to 1 [R] 5.4")
+
+
+class Stpn(MethodParameters):
+    """STPN (methods.md 6.1 and 6.2)."""
+
+    localization: ClassVar[type[Parameters]] = TCam
+    schedule: ClassVar[dict[str, Any]] = {"iterations": 24_000, "batch": 6, "pairs": 0, "weight_decay": 0.0}
+
+    streams: tuple[Literal["rgb", "flow"], ...] = Field(
+        STREAMS, min_length=1, description="a network for each, trained alone; scores are fused in localization [P]"
+    )
+    segments: int = Field(400, ge=1, description="segments of a video, in training and testing [P]")
+    attention: bool = Field(True, description="false: every segment counts alike, the ablation of Figure 5")
+    hidden: int = Field(256, ge=1, description="width of the attention's hidden layer; not in the paper [C]")
+    pool: Literal["mean", "sum"] = Field("mean", description="over segments: the text's mean, or eq. 1's sum [R] 6.1")
+    beta: float = Field(1e-4, ge=0, description="weight of the l1 norm of a video's attention [R] 6.1")
+
+    @field_validator("streams")
+    @classmethod
+    def _once_each(cls, streams: tuple[str, ...]) -> tuple[str, ...]:
+        if len(set(streams)) < len(streams):
+            raise ValueError("a stream is named twice")
+        return tuple(sorted(streams, key=STREAMS.index))
+
+    @property
+    def feature_streams(self) -> tuple[str, ...]:
+        return self.streams

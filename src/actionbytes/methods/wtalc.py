@@ -25,6 +25,8 @@ class Wtalc(Method):
     layer is left out; it is never used there.
     """
 
+    group = groups.Wtalc
+
     def __init__(self, dim: int, classes: int, parameters: groups.Wtalc, generator: torch.Generator) -> None:
         super().__init__(dim, classes, parameters, generator)
         self.settings = parameters

@@ -113,13 +113,44 @@ class Slip(Parameters):
     against: str
 
 
+class Point(Parameters):
+    """One place on the horizontal axis of a curve, or one row of a qualitative picture."""
+
+    x: int | float | str = Field(description="a number, or a name where places are only in order")
+    experiment: str
+
+
 class Figure(Parameters):
-    """A printed figure; `shows` says in words what a curve or bar shows where no number is printed."""
+    """A printed figure; `shows` says in words what a curve or bar shows where no number is printed.
+
+    kind, where it is drawn here: `curve`, mAP of `points` in `columns`; `bytes`, ActionBytes over the frames of some
+    videos; `qualitative`, truth and detections of `points` over frames; `attention`, what a model attends to.
+    """
 
     number: str
     caption: str
-    experiments: list[str] = Field([], description="what it is drawn from")
     shows: str | None = None
+    kind: Literal["curve", "bytes", "qualitative", "attention"] | None = None
+    points: list[Point] = Field([], description="what it is drawn from, in order")
+    x_label: str = Field("", description="curve: what the places are")
+    columns: list[Column] = Field([], description="curve: datasets and tIoU, a line each")
+    protocol: Protocol = Field("wtalc", description="curve: of the mAP")
+    loss: bool = Field(False, description="curve over stages: a second panel with the clustering loss of each")
+    dataset: str | None = Field(None, description="pictures: whose videos")
+    videos: int = Field(3, ge=1, le=20, description="pictures: how many, picked by a hash of their ids")
+
+    @property
+    def title(self) -> str:
+        return f"{self.number}. {self.caption}"
+
+
+class Submission(Parameters):
+    """Detections for a test server, in the format of the ActivityNet challenge."""
+
+    experiment: str
+    dataset: str
+    seed: int = Field(0, description="whose detections are sent")
+    details: str = Field(description="what data beside the challenge's was used, as the format wants it")
 
 
 class Paper(Parameters):
@@ -133,6 +164,7 @@ class Paper(Parameters):
     tables: dict[str, Table] = Field({}, description="by target under results/")
     elsewhere: dict[str, Table] = Field({}, description="not in the paper: reproductions, originals; not rendered")
     figures: dict[str, Figure] = Field({}, description="by target under results/figures/")
+    submissions: dict[str, Submission] = Field({}, description="by target under results/, JSON")
     claims: list[Claim] = Field([], description="numbers of the text")
     counts: list[Count] = Field([], description="sizes of datasets")
     slips: list[Slip] = Field([], description="contradictions that no rule computes")
@@ -197,6 +229,12 @@ def _misfits(paper: Paper) -> Iterator[str]:
                         yield f"{key}: no column {column_name}; columns here: {', '.join(width)}"
                     elif len(values) != width[column_name]:
                         yield f"{key}.{column_name}: {len(values)} values for {width[column_name]} cells"
+    for name, figure in paper.figures.items():
+        needs = {"curve": ("points", "columns"), "bytes": ("points", "dataset")}.get(figure.kind or "", ())
+        needs = needs or (("points", "dataset") if figure.kind else ())
+        for key in needs:
+            if not getattr(figure, key):
+                yield f"figures.{name}: a figure of kind {figure.kind} needs {key}"
     for number, claim in enumerate(paper.claims):
         if claim.table is not None and claim.table not in paper.tables:
             yield f"claims.{number}.table: no table {claim.table}; tables here: {', '.join(paper.tables)}"

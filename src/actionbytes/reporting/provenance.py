@@ -13,15 +13,21 @@ PACKAGES = ("actionbytes", "av", "h5py", "numba", "numpy", "opencv-contrib-pytho
 
 
 def git_commit(root: Path = Path()) -> str:
-    """The commit of the working tree, with `-dirty` if files differ from it; "unknown" outside a repository."""
+    """The commit of the working tree, with `-dirty` if files differ from it; "unknown" outside a repository.
+
+    Results do not make a tree dirty: they are what it makes.
+    """
     try:
-        found = subprocess.run(
-            ["git", "-C", str(root), "describe", "--always", "--dirty", "--abbrev=40", "--exclude=*"],
-            capture_output=True, text=True, check=True, timeout=20,
-        )  # fmt: skip
+        commit = _git(root, "rev-parse", "HEAD")
+        changed = _git(root, "status", "--porcelain", "--untracked-files=no", "--", ".", ":!results", ":!dvc.lock")
     except (OSError, subprocess.SubprocessError):
         return "unknown"
-    return found.stdout.strip()
+    return f"{commit}-dirty" if changed else commit
+
+
+def _git(root: Path, *arguments: str) -> str:
+    command = ["git", "-C", str(root), *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()
 
 
 def versions() -> dict[str, str]:

@@ -68,8 +68,8 @@ def _videos(metrics: Sequence[Mapping[str, Any]], protocol: str) -> str:
     return " ".join(f"{evaluated}/{listed}" for evaluated, listed in sorted(counts))
 
 
-def as_csv(table: Table, cells: Cells, features: str, tier: str) -> str:
-    """One line per cell; the columns are those of the project's contract."""
+def as_csv(table: Table, cells: Cells, features: Mapping[int, str], tier: str) -> str:
+    """One line per cell; the columns are those of the project's contract. features: of each row that was run."""
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -89,7 +89,7 @@ def as_csv(table: Table, cells: Cells, features: str, tier: str) -> str:
                 value.n_seeds,
                 "" if value.paper is None else value.paper,
                 table.protocol,
-                features if ran else row.features or "",
+                features[number] if ran else row.features or "",
                 tier if ran else "published",
                 value.videos,
             ]
@@ -113,10 +113,10 @@ def as_markdown(table: Table, cells: Cells, facts: Mapping[str, str]) -> str:
     for number, row in enumerate(table.rows):
         values = [cells[number, column.name, cell] for column in table.columns for cell in column.cells]
         if any(v.mean is not None for v in values):
-            lines.append(_row([f"**{row.method}**", *(_plus_minus(v, " ± ") for v in values)]))
+            lines.append(_row([f"**{row.method}**", *(plus_minus(v, " ± ") for v in values)]))
         if any(v.paper is not None for v in values):
             lines.append(_row([f"{row.method}, published", *("" if v.paper is None else str(v.paper) for v in values)]))
-    return "\n".join([*lines, "", *_footnotes(table, cells, facts)]) + "\n"
+    return "\n".join([*lines, "", *footnotes(table, cells, facts)]) + "\n"
 
 
 def as_latex(table: Table, cells: Cells, facts: Mapping[str, str]) -> str:
@@ -126,7 +126,7 @@ def as_latex(table: Table, cells: Cells, facts: Mapping[str, str]) -> str:
     groups = " & ".join(rf"\multicolumn{{{w}}}{{c}}{{{name}}}" for w, name in zip(widths, names, strict=True))
     lines = [
         rf"% {facts['paper']}, {table.number}; needs \usepackage{{booktabs}}",
-        *(f"% {line}" for line in _footnotes(table, cells, facts)),
+        *(f"% {line}" for line in footnotes(table, cells, facts)),
         rf"\begin{{tabular}}{{l{'c' * sum(widths)}}}",
         r"\toprule",
         rf" & {groups} \\",
@@ -136,7 +136,7 @@ def as_latex(table: Table, cells: Cells, facts: Mapping[str, str]) -> str:
     for number, row in enumerate(table.rows):
         values = [cells[number, column.name, cell] for column in table.columns for cell in column.cells]
         if any(v.mean is not None for v in values):
-            ours = " & ".join(_plus_minus(v, r" $\pm$ ") for v in values)
+            ours = " & ".join(plus_minus(v, r" $\pm$ ") for v in values)
             lines.append(rf"{_tex(row.method)} & {ours} \\")
         if any(v.paper is not None for v in values):
             printed = " & ".join("" if v.paper is None else str(v.paper) for v in values)
@@ -144,7 +144,7 @@ def as_latex(table: Table, cells: Cells, facts: Mapping[str, str]) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def _footnotes(table: Table, cells: Cells, facts: Mapping[str, str]) -> list[str]:
+def footnotes(table: Table, cells: Cells, facts: Mapping[str, str]) -> list[str]:
     """What a reader must know: protocol, tier, seeds, videos set aside."""
     ran = [value for value in cells.values() if value.mean is not None]
     seeds = sorted({value.n_seeds for value in ran})
@@ -158,7 +158,8 @@ def _footnotes(table: Table, cells: Cells, facts: Mapping[str, str]) -> list[str
     return notes
 
 
-def _plus_minus(value: Value, sign: str) -> str:
+def plus_minus(value: Value, sign: str) -> str:
+    """Mean and standard deviation to one digit; empty where nothing was run."""
     if value.mean is None:
         return ""
     return _number(value.mean, 1) + (f"{sign}{_number(value.std, 1)}" if value.std is not None else "")

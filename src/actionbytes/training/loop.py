@@ -135,7 +135,13 @@ def _steps(
     """The steps of one stage that are left; `state` keeps count."""
     training, number = run.training, state["stage"]
     batches = Batches(
-        features.rows, features.offsets, stage.targets, labels, training, method.min_videos_per_pair_class
+        features.rows,
+        features.offsets,
+        stage.targets,
+        labels,
+        training,
+        method.min_videos_per_pair_class,
+        method.sample,
     )
     sums, saved = {}, time.monotonic()
     for step in range(state["step"], training.iterations):

@@ -66,7 +66,7 @@ def frames_of(script: Script) -> Iterator[np.ndarray]:
             outfit = passer if stretch.motion == "passerby" else look.outfit
             draw_figure(frame, joints[t], scale * zoom, skin, outfit)
             if stretch.prop:
-                draw_prop(frame, joints[t], scale * zoom, look.prop)
+                draw_prop(frame, joints[t], scale * zoom, stretch.prop)
         if look.contrast < 1:
             frame = cv2.convertScaleAbs(frame, alpha=look.contrast, beta=110 * (1 - look.contrast))
         tile, down, right = picks[t]
@@ -108,13 +108,16 @@ def _ramp(distance: np.ndarray, width: float) -> np.ndarray:
 
 
 def _camera(script: Script, times: np.ndarray, which: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Centre (x, y) on the canvas and zoom at each time (T, 3): a hand that shakes a little, and pans."""
+    """Centre (x, y) on the canvas and zoom at each time (T, 3): shots from near and far, a hand that shakes, pans."""
     look, width, height = script.look, script.width, script.height
     speed, start, strength = rng.uniform(0.15, 1.3, (3, 4)), rng.uniform(0, 7, (3, 4)), rng.normal(0, 0.5, (3, 4))
     sway = (strength * np.sin(2 * np.pi * speed * times[:, None, None] + start)).sum(-1)  # (T, 3)
     camera = np.stack([np.full(len(times), float(width)), np.full(len(times), float(height)), np.zeros(len(times))], -1)
     camera += look.shake * sway * [0.012 * width, 0.008 * height, 0.008]
     camera[:, 2] += look.zoom
+    shot = np.searchsorted([shot.start for shot in script.shots], times, side="right") - 1  # (T,)
+    camera[:, 2] *= np.array([shot.zoom for shot in script.shots])[shot]
+    camera[:, 0] += width * np.array([shot.side for shot in script.shots])[shot]
     for index, stretch in enumerate(script.stretches):
         if stretch.motion == "pan":
             here = which == index

@@ -35,7 +35,7 @@ class Stretch:
     motion: str
     start: float
     end: float
-    prop: bool  # the prop is in the hand
+    prop: str  # in the hand; "" for none
     cycles: float  # of the motion, within the stretch
     phase: float
     size: float  # of the movement, about 1
@@ -49,6 +49,18 @@ class Instance:
     action: str
     start: float
     end: float
+
+
+@dataclass(frozen=True)
+class Shot:
+    """From `start` (seconds) on, the camera films from here: nearer or farther, to one side."""
+
+    start: float
+    zoom: float
+    side: float  # of the frame's width
+
+
+FIXED = Shot(0.0, 1.0, 0.0)  # a camera that stays where it is
 
 
 @dataclass(frozen=True)
@@ -80,6 +92,7 @@ class Script:
     sound: bool
     ticks: tuple[int, ...]  # presentation time of each frame, and the end of the last
     look: Look
+    shots: tuple[Shot, ...]
     stretches: tuple[Stretch, ...]
     instances: tuple[Instance, ...]
     seed: tuple[int, ...]
@@ -153,13 +166,14 @@ def _script(
     instances = []
     at = 0.0
     for name, start, end in spans:
-        stretches += _background(at, start, dataset.trimmed, parameters, rng)
+        stretches += _background(at, start, dataset.trimmed, look.prop, parameters, rng)
         start, end = (start, end) if dataset.trimmed else _on_frames((start, end), ticks)
         instance = Instance(name, dataset.labels[name], start, end)
         instances.append(instance)
-        stretches += _walks(instance, parameters, rng)
+        prop = look.prop if name == label else ACTIONS[instance.action].prop
+        stretches += _walks(instance, prop, parameters, rng)
         at = end
-    stretches += _background(at, duration, dataset.trimmed, parameters, rng)
+    stretches += _background(at, duration, dataset.trimmed, look.prop, parameters, rng)
     if dataset.trimmed:  # a clip carries its label as a whole
         instances = [Instance(label, dataset.labels[label], 0.0, duration)]
     return Script(
@@ -171,6 +185,7 @@ def _script(
         bool(rng.random() < parameters.sound),
         ticks,
         look,
+        (FIXED,) if dataset.trimmed else _shots(parameters, duration, rng),
         tuple(stretches),
         tuple(instances),
         seed,
@@ -252,12 +267,12 @@ def _placed(
     return spans
 
 
-def _walks(instance: Instance, parameters: MiniWorld, rng: np.random.Generator) -> list[Stretch]:
+def _walks(instance: Instance, prop: str, parameters: MiniWorld, rng: np.random.Generator) -> list[Stretch]:
     """The ordered walk of an action, repeated when the instance is long, each sub-action at its own speed."""
     walk = ACTIONS[instance.action].walk
     length = instance.end - instance.start
     repeats = max(1, round(length / rng.uniform(*WALK_SECONDS))) if length > WALK_SECONDS[1] else 1
-    prop = bool(rng.random() < parameters.prop_shown)
+    prop = prop if rng.random() < parameters.prop_shown else ""
     shares = rng.dirichlet(np.full(3 * repeats, 12.0))
     ends = instance.start + length * np.cumsum(shares)
     starts = [instance.start, *ends[:-1].tolist()]
@@ -268,7 +283,7 @@ def _walks(instance: Instance, parameters: MiniWorld, rng: np.random.Generator) 
 
 
 def _background(
-    start: float, end: float, trimmed: bool, parameters: MiniWorld, rng: np.random.Generator
+    start: float, end: float, trimmed: bool, prop: str, parameters: MiniWorld, rng: np.random.Generator
 ) -> list[Stretch]:
     """What is between instances: idling, a passer-by, an empty or another scene, a pan, a lone sub-action."""
     stretches: list[Stretch] = []
@@ -282,13 +297,13 @@ def _background(
             motion = str(rng.choice(SUB_ACTIONS))
         else:
             motion = str(rng.choice(BACKGROUND, p=(0.4, 0.15, 0.15, 0.1, 0.1, 0.1)))
-        prop = motion in ("idle", "pan") and rng.random() < 0.5 * parameters.prop_shown
-        stretches.append(_stretch(motion, start, start + length, bool(prop), rng))
+        shown = motion in ("idle", "pan") and rng.random() < 0.5 * parameters.prop_shown
+        stretches.append(_stretch(motion, start, start + length, prop if shown else "", rng))
         start += length
     return stretches
 
 
-def _stretch(motion: str, start: float, end: float, prop: bool, rng: np.random.Generator) -> Stretch:
+def _stretch(motion: str, start: float, end: float, prop: str, rng: np.random.Generator) -> Stretch:
     speed = float(rng.lognormal(0, 0.18))
     cycles = max(0.7, (end - start) * speed)  # times the motion's own frequency
     return Stretch(motion, float(start), float(end), prop, cycles, float(rng.random()), float(rng.uniform(0.85, 1.1)))
@@ -298,7 +313,7 @@ def _look(parameters: MiniWorld, action: Action, trimmed: bool, rng: np.random.G
     gap = 0.0 if trimmed else parameters.domain_gap
     scene = _kept(action.scene, parameters.scene_kept, SCENES, rng)
     return Look(
-        prop=_kept(action.prop, 0.95, PROPS, rng),
+        prop=_kept(action.prop, 0.95, PROPS, rng) if action.prop else "",
         outfit=_kept(action.outfit, parameters.outfit_kept, OUTFITS, rng),
         scene=scene,
         other_scene=str(rng.choice([other for other in SCENES if other != scene])),
@@ -310,6 +325,16 @@ def _look(parameters: MiniWorld, action: Action, trimmed: bool, rng: np.random.G
         grain=float(1.5 + gap * rng.uniform(0.5, 2.5)),
         position=float(rng.uniform(-0.06, 0.06) * (1 + gap)),
     )
+
+
+def _shots(parameters: MiniWorld, duration: float, rng: np.random.Generator) -> tuple[Shot, ...]:
+    """Cuts of the camera at random times, whatever happens there: near ones and far ones, as in broadcasts."""
+    shots, at = [], 0.0
+    while at < duration:
+        zoom = float(np.exp(rng.uniform(*np.log(parameters.shot_zoom))))
+        shots.append(Shot(at, zoom, float(rng.uniform(-0.1, 0.1))))
+        at += float(rng.uniform(*parameters.shot_seconds))
+    return tuple(shots)
 
 
 def _kept(own: str, share: float, anything: tuple[str, ...], rng: np.random.Generator) -> str:

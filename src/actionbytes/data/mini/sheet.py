@@ -12,7 +12,7 @@ from matplotlib.gridspec import SubplotSpec
 from PIL import Image
 
 from actionbytes.data.mini.render import frames_of
-from actionbytes.data.mini.script import TICKS, Look, Script, Stretch, scripts
+from actionbytes.data.mini.script import FIXED, TICKS, Look, Script, Stretch, scripts
 from actionbytes.data.mini.world import ACTIONS, SUB_ACTIONS, MiniWorld
 
 STRIP, WIDTH, HEIGHT = 9, 72, 64
@@ -51,8 +51,8 @@ def _sub_actions(figure: Figure, where: SubplotSpec) -> None:
         action = next(action for action in actions[index * 2 :] + actions if motion in action.walk and action.scene)
         look = Look(action.prop, action.outfit, action.scene, "hall", 1, 1.0, 0.0, 1.0, 0.0, 0.0, 0.0)
         ticks = tuple(range(0, (STRIP + 1) * TICKS // 10, TICKS // 10))
-        stretch = Stretch(motion, 0.0, STRIP / 10, False, STRIP / 10, 0.0, 1.0)
-        script = Script("", "", WIDTH, HEIGHT, "10", False, ticks, look, (stretch,), (), (index,))
+        stretch = Stretch(motion, 0.0, STRIP / 10, "", STRIP / 10, 0.0, 1.0)
+        script = Script("", "", WIDTH, HEIGHT, "10", False, ticks, look, (FIXED,), (stretch,), (), (index,))
         axes = figure.add_subplot(grid[index // 2, index % 2])
         _strip(axes, list(frames_of(script)))
         axes.set_title(motion, loc="left", fontsize=12, fontweight="bold", color=COLOURS[motion], pad=3)

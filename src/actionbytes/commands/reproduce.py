@@ -1,0 +1,63 @@
+"""`actionbytes reproduce`: make a table again elsewhere and compare, as a check of determinism."""
+
+import shutil
+import sys
+import tempfile
+from collections import Counter
+from pathlib import Path
+
+import click
+
+from actionbytes.commands._options import FOLDER
+
+
+@click.command()
+@click.argument("table", type=click.Path(path_type=Path))
+@click.option(
+    "--from",
+    "source",
+    type=click.Choice(["features", "videos"]),
+    default="features",
+    show_default=True,
+    help="What is taken as it is: the features, or only the videos (suite mini: not even these).",
+)
+@click.option("--cores", type=click.IntRange(1), default=1, show_default=True, help="Cores for the workflow.")
+@click.option("--scratch", type=FOLDER, help="Where to make it; kept. Default: a temporary folder, deleted.")
+def reproduce(table: Path, source: str, cores: int, scratch: Path | None) -> None:
+    """Make TABLE (results/<name>.csv) again in a scratch folder, and compare all that is behind it byte by byte.
+
+    Exit status 0 if everything is identical, 1 if not; then it says what differs and by how much.
+    """
+    from actionbytes.errors import UserError
+    from actionbytes.plan import Plan
+    from actionbytes.reporting.explanation import read_provenance
+    from actionbytes.reproduction import compare, make, prepare
+
+    plan, name, features = Plan.read(), table.stem, source == "features"
+    if name not in plan.tables():
+        raise UserError(f"{table}: papers/*.yaml declare no such table; there are {', '.join(plan.tables())}")
+    if [str(path) for path in plan.metrics(name)] != [entry["metrics"] for entry in read_provenance(table)["runs"]]:
+        raise UserError(f"{table} shows other runs than params.yaml and papers/ name now; render it first")
+    if scratch and scratch.exists() and any(scratch.iterdir()):
+        raise UserError(f"--scratch {scratch}: is not empty")
+    folder = scratch or Path(tempfile.mkdtemp(prefix="actionbytes-"))
+    try:
+        prepare(plan, name, folder, features)
+        click.echo(f"making {table} from {source} in {folder}, {cores} cores", err=True)
+        make(name, folder.resolve(), cores)
+        found = list(compare(plan, name, folder, features))
+    except UserError:
+        scratch = scratch or folder  # its log says why
+        raise
+    finally:
+        if not scratch:
+            shutil.rmtree(folder)
+    kinds, same = Counter(one.path.name for one in found), Counter(one.path.name for one in found if one.identical)
+    for kind, count in kinds.items():
+        click.echo(f"{same[kind]:4} of {count:4} identical  {kind}")
+    for one in found:
+        if not one.identical:
+            click.echo(f"differs  {one.path}: {one.differs}")
+    if sum(same.values()) < len(found):
+        sys.exit(1)
+    click.echo(f"identical: {table} and all {len(found)} files behind it, made again from {source}")

@@ -1,0 +1,71 @@
+"""Recipes in words, and how two of them differ."""
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from actionbytes.data.files import read_json
+from actionbytes.errors import UserError
+from actionbytes.recipes import digest
+
+MADE = {
+    "render": "a rendered world",
+    "decode": "frames",
+    "flow": "optical flow",
+    "pretrain": "a pretrained backbone",
+    "extract": "features",
+    "train": "a training run",
+    "localize": "detections and metrics",
+}
+
+
+def is_recipe(value: Any) -> bool:
+    """Whether a part of a recipe is a recipe itself."""
+    return isinstance(value, Mapping) and {"stage", "version"} <= value.keys()
+
+
+def read_recipe(path: Path) -> dict[str, Any]:
+    """The recipe of an artifact: `recipe.json` in `path` or in the nearest folder above it."""
+    for folder in (path, *path.parents):
+        if (folder / "recipe.json").is_file():
+            found = read_json(folder / "recipe.json")
+            if not is_recipe(found):
+                raise UserError(f"{folder / 'recipe.json'}: is not a recipe (no stage and version)")
+            return found
+    raise UserError(f"{path}: no recipe.json there or above; name an artifact, a table of results/, or an experiment")
+
+
+def describe(recipe: Mapping[str, Any], depth: int = 0, key: str = "") -> Iterator[str]:
+    """A recipe line by line: what it makes, its parameters, and below them what it is made from."""
+    pad = "  " * depth
+    made = MADE.get(recipe["stage"], recipe["stage"])
+    yield f"{pad}{key}{made}, digest {digest(recipe)}, by stage {recipe['stage']} version {recipe['version']}"
+    parts = {name: value for name, value in recipe.items() if name not in ("stage", "version")}
+    for name, value in sorted(parts.items(), key=lambda part: is_recipe(part[1])):
+        if is_recipe(value):
+            yield from describe(value, depth + 1, f"{name}: ")
+        elif isinstance(value, Mapping):
+            yield f"{pad}  {name}: " + (", ".join(f"{k} {_short(v)}" for k, v in value.items()) or "defaults")
+        else:
+            yield f"{pad}  {name}: {_short(value)}"
+
+
+def differences(left: Any, right: Any, key: str = "") -> Iterator[tuple[str, str, str]]:
+    """(key, left, right) of every value that differs; a side that has no such key says so."""
+    if isinstance(left, Mapping) and isinstance(right, Mapping):
+        for name in dict.fromkeys([*left, *right]):
+            inner = f"{key}.{name}" if key else name
+            if name in left and name in right:
+                yield from differences(left[name], right[name], inner)
+            else:
+                sides = (_short(side[name]) if name in side else "(absent)" for side in (left, right))
+                yield (inner, *sides)
+    elif left != right:
+        yield key, _short(left), _short(right)
+
+
+def _short(value: Any) -> str:
+    if is_recipe(value):
+        return f"{MADE.get(value['stage'], value['stage'])} {digest(value)}"
+    return value if isinstance(value, str) else json.dumps(value)

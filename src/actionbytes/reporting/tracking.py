@@ -1,0 +1,50 @@
+"""What DVC shows of a table: one small JSON per row for `dvc metrics`, the losses of its runs for `dvc plots`."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from actionbytes.reporting.papers import Cell, Column, Table
+from actionbytes.reporting.tables import DIGITS, Cells
+
+POINTS = 100  # of a curve; more cannot be seen
+HEADLINE = 0.5  # the tIoU that the field compares at
+
+
+def headlines(table: Table, cells: Cells) -> dict[str, dict[str, float]]:
+    """Row's slug -> {"<column>@<tIoU>": mean over seeds (percent)}, one cell a column, for rows that were run.
+
+    All cells are in the CSV; a table of 36 columns on a terminal would show nothing.
+    """
+    found: dict[str, dict[str, float]] = {}
+    for number, row in enumerate(table.rows):
+        values = {
+            (column.name, _headline(column)): cells[number, column.name, _headline(column)] for column in table.columns
+        }
+        shown = {f"{name}@{cell}": round(v.mean, DIGITS) for (name, cell), v in values.items() if v.mean is not None}
+        if shown:
+            name = slug(row.method)
+            found[name if name not in found else f"{name}-{number + 1}"] = shown
+    return found
+
+
+def _headline(column: Column) -> Cell:
+    return HEADLINE if HEADLINE in column.cells else column.cells[0]
+
+
+def slug(text: str) -> str:
+    """`text` as a file name: lower case letters, digits and underscores."""
+    return re.sub(r"[^a-z0-9]+", "_", text.lower()).strip("_") or "row"
+
+
+def curve(log: Sequence[Mapping[str, str]], **facts: Any) -> list[dict[str, Any]]:
+    """A run's log as at most POINTS rows `{**facts, step, loss}`; steps go on counting from stage to stage."""
+    before, last, rows = 0, 0, []
+    stage = None
+    for line in log:
+        if line["stage"] != stage:
+            stage, before = line["stage"], before + last
+        last = int(line["step"])
+        rows.append({**facts, "step": before + last, "loss": round(float(line["total"]), 4)})
+    every = -(-len(rows) // POINTS) or 1
+    return rows[every - 1 :: every]

@@ -1,0 +1,192 @@
+"""DVC and Snakemake together, against a local remote: what is made, what is only recorded, what a clone needs."""
+
+import re
+import shutil
+import time
+
+import pytest
+import yaml
+
+from actionbytes.plan import Plan
+
+AFTER = {"localize_actions", "evaluate_detections", "render_table"}  # what is behind localization
+TYPES = ("copy", "hardlink", "symlink")
+
+
+def jobs(text: str) -> set[str]:
+    """The rules that Snakemake's job statistics name."""
+    return set(re.findall(r"^(\w+) +\d+$", text, re.MULTILINE)) - {
+        "total",
+        "all",
+        "features",
+        "runs",
+        "tables",
+        "figures",
+    }
+
+
+def planned(small, folder, *targets) -> set[str]:
+    return jobs(small.run(folder, "snakemake", "--dry-run", "--cores", "1", *targets).stdout)
+
+
+def repro(small, folder) -> str:
+    done = small.run(folder, "dvc", "repro")
+    return done.stdout + done.stderr
+
+
+def pulled(small, folder, kind="copy"):
+    small.run(folder, "dvc", "config", "--local", "cache.type", kind)
+    small.run(folder, "dvc", "pull")
+    return folder
+
+
+def contents(folder, pattern):
+    return {path.relative_to(folder): path.read_bytes() for path in folder.glob(pattern) if path.is_file()}
+
+
+def test_dvc_yaml_names_what_is_made(root):
+    pipeline = yaml.safe_load((root / "dvc.yaml").read_text())
+    stages = pipeline["stages"]
+    outs = {
+        stage: [path for entry in [*values["outs"], *values.get("metrics", [])] for path in entry]
+        for stage, values in stages.items()
+    }
+    plan = Plan.read(root)
+    tables = {f"results/{table}.csv" for table in plan.tables()}
+    assert {path for path in outs["tables"] if path.endswith(".csv")} == tables
+    assert {path for entry in pipeline["plots"] for path in entry if path.endswith(".csv")} == tables
+    for suite in (plan.config.mini, plan.config.full):
+        own = {f"data/${{suite}}/{name}/features" for name, dataset in suite.datasets.items() if not dataset.videos_of}
+        assert {path for path in outs["features"] if path.endswith("/features")} == own
+        assert set(stages["runs"]["deps"]) >= own
+    for values in stages.values():  # without it, DVC clears a folder before the stage that fills it
+        for entry in [*values["outs"], *values.get("metrics", [])]:
+            assert next(iter(entry.values()))["persist"] is True
+
+
+def test_repro_with_nothing_to_do(clone, small):
+    pulled(small, clone)
+    repro(small, clone)
+    seconds = []
+    for _ in range(3):  # other work on the machine is not what is measured
+        start = time.monotonic()
+        text = repro(small, clone)
+        seconds.append(time.monotonic() - start)
+    assert min(seconds) < 5
+    assert all(f"Stage '{stage}' didn't change, skipping" in text for stage in ("features", "runs", "tables"))
+    assert not small.run(clone, "git", "status", "--porcelain").stdout
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_clone_renders_the_table_without_videos_and_makes_nothing_else(clone, kept, small, kind):
+    pulled(small, clone, kind)
+    assert planned(small, clone, "all") == {"render_table"}
+    small.run(clone, "snakemake", "--cores", "1", "all", "runs", "features")
+    assert not list(clone.glob("data/mini/*/videos"))
+    for pattern in ("results/*.csv", "results/*.md", "results/*.tex", "results/curves/*", "results/metrics/**/*.json"):
+        assert contents(clone, pattern) == contents(kept / "origin", pattern)
+    assert planned(small, clone, "all") == set()
+    changed = small.run(clone, "git", "status", "--porcelain").stdout.split()
+    assert changed in ([], ["M", "results/table1_what2when.provenance.json"])
+
+
+@pytest.mark.parametrize("kind", TYPES)
+def test_a_parameter_makes_what_is_behind_it_and_going_back_makes_nothing(clone, kept, small, kind):
+    pulled(small, clone, kind)
+    before = contents(clone, "results/runs/mini/**/*")
+    small.loosen(clone)
+    text = repro(small, clone)
+    assert "Stage 'features' didn't change, skipping" in text
+    assert jobs(text) == AFTER
+    after = contents(clone, "results/runs/mini/**/*")
+    assert before.items() < after.items()  # beside the old ones, which nobody touched
+    recipes = [content for path, content in (after.items() - before.items()) if path.name == "recipe.json"]
+    assert recipes
+    assert all(b'"nms": 0.3' in recipe for recipe in recipes)
+    new = {path.parent.name for path in after.keys() - before.keys() if path.name == "metrics.json"}
+    provenance = (clone / "results/table1_what2when.provenance.json").read_text()
+    assert all(name in provenance for name in new)  # the table shows the new ones
+    small.run(clone, "git", "checkout", "papers")
+    assert jobs(repro(small, clone)) <= {"render_table"}
+    assert contents(clone, "results/*.csv") == contents(kept / "origin", "results/*.csv")
+    assert contents(clone, "results/runs/mini/**/*") == after
+
+
+def test_snakemake_by_hand_then_repro_records_only(clone, small):
+    pulled(small, clone)
+    small.loosen(clone)
+    small.run(clone, "snakemake", "--cores", "1", "all")
+    lock = (clone / "dvc.lock").read_text()
+    made = {path: path.stat().st_mtime_ns for path in clone.glob("results/runs/mini/**/*.json")}
+    text = repro(small, clone)
+    assert jobs(text) == set()
+    assert {path: path.stat().st_mtime_ns for path in clone.glob("results/runs/mini/**/*.json")} == made
+    assert (clone / "dvc.lock").read_text() != lock
+    assert small.run(clone, "dvc", "status").stdout.split() == ["plan:", "always", "changed"]
+
+
+def test_an_experiment_in_a_folder_of_its_own(clone, small):
+    pulled(small, clone)
+    done = small.run(clone, "dvc", "exp", "run", "--temp", "-n", "looser", "-S", "+mini.localization.nms=0.3")
+    assert jobs(done.stdout + done.stderr) <= AFTER
+    assert not small.run(clone, "git", "status", "--porcelain").stdout  # nothing happened here
+    assert "looser" in small.run(clone, "dvc", "exp", "list").stdout
+    small.run(clone, "dvc", "exp", "apply", "looser")
+    assert "nms: 0.3" in (clone / "params.yaml").read_text()
+    assert planned(small, clone, "all", "runs", "features") <= {"render_table"}
+
+
+def test_switching_branches_makes_nothing(clone, small):
+    pulled(small, clone)
+    small.run(clone, "git", "switch", "-qc", "other")
+    small.loosen(clone)
+    repro(small, clone)
+    small.run(clone, "git", "add", ".")
+    small.run(clone, "git", "commit", "-qm", "looser")
+    for branch in ("main", "other"):
+        small.run(clone, "git", "switch", "-q", branch)
+        small.run(clone, "dvc", "checkout")
+        assert planned(small, clone, "all", "runs", "features") <= {"render_table"}
+        assert jobs(repro(small, clone)) <= {"render_table"}
+
+
+def test_metrics_and_plots_show_the_table(clone, small):
+    pulled(small, clone)
+    shown = small.run(clone, "dvc", "metrics", "show", "--md").stdout
+    assert "thumos14@0.5" in shown
+    assert {"baseline", "ours_proposals"} <= set(re.findall(r"(\w+)\.json", shown))
+    small.run(clone, "actionbytes", "plots")
+    page = (clone / "dvc_plots/index.html").read_text()
+    assert "https://cdn" not in page
+    assert page.count("vegaEmbed('#") == 2
+    assert "Baseline, seed 0" in page
+
+
+def test_an_s3_remote(clone, kept, small, tmp_path):
+    pytest.importorskip("dvc_s3", reason="pip install dvc-s3 'moto[server]' to try an S3 remote")
+    server = pytest.importorskip("moto.server", reason="pip install dvc-s3 'moto[server]' to try an S3 remote")
+    import boto3
+
+    s3 = server.ThreadedMotoServer(port=0, verbose=False)
+    s3.start()
+    try:
+        url = "http://{}:{}".format(*s3.get_host_and_port())
+        keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
+        boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys).create_bucket(Bucket="cache")
+
+        def on_s3(folder):
+            small.run(folder, "dvc", "remote", "add", "--local", "-d", "s3", "s3://cache/actionbytes")
+            values = {"endpointurl": url, "region": "us-east-1", "access_key_id": "test", "secret_access_key": "test"}
+            for key, value in values.items():
+                small.run(folder, "dvc", "remote", "modify", "--local", "s3", key, value)
+            return folder
+
+        pulled(small, clone)
+        small.run(on_s3(clone), "dvc", "push")
+        shutil.rmtree(tmp_path / "actionbytes-cache")
+        small.run(tmp_path, "git", "clone", "-q", kept / "origin", "other")
+        other = pulled(small, on_s3(tmp_path / "other"))
+        assert contents(other, "results/runs/**/*") == contents(kept / "origin", "results/runs/**/*")
+        assert planned(small, other, "all", "runs", "features") == {"render_table"}
+    finally:
+        s3.stop()
