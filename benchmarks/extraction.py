@@ -8,7 +8,7 @@ with its rows on all cores, I3D layer by layer in fp32 with its convolutions on 
 `actionbytes features`. Both see the same clip; plain sees fewer frames, and its time is scaled by their number. Weights
 are drawn, which costs as much as trained ones. Then our stages one by one on one core, in processor seconds, each
 beside a limit measured here: decoding without scaling; flow of a still picture, which is OpenCV's warps and medians and
-hardly an iteration; the network's 56 GFLOP a chunk (at 224 pixels) at the speed of large matrix products.
+hardly an iteration; the network's 56 GFLOP a chunk (at 224 pixels) at the speed of a large convolution.
 
 Memory: the largest resident size of a worker, a process of its own, over rendered videos of `--minutes`, 25 frames a
 second, `--memory-size` pixels, narrow networks and the lightest flow, so that it ends; and over the clip as it is.
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from fractions import Fraction
+from functools import partial
 from itertools import islice, pairwise
 from pathlib import Path
 
@@ -29,6 +30,7 @@ import cv2
 import numpy as np
 import torch
 
+from actionbytes.backbones.fast import convolve
 from actionbytes.backbones.i3d import I3D, flow_input, initialize, rgb_input
 from actionbytes.backbones.weights import save_i3d
 from actionbytes.features.extract import Extraction, MadeWith, WeightFile, stream_features
@@ -159,14 +161,17 @@ def stages(path, made_with, count):
     _, _, network = timed(networks)
     still = [frames[0]] * 4
     _, _, warps = timed(lambda: list(flow_pairs(still, made_with.flow)))
-    one = torch.randn(2048, 2048, dtype=torch.bfloat16 if made_with.extraction.precision == "bf16" else torch.float32)
-    one @ one
-    gflops = 2 * 2048**3 / min(timed(lambda: one @ one)[2] for _ in range(8)) / 1e9
+    kind = torch.bfloat16 if made_with.extraction.precision == "bf16" else torch.float32
+    x = torch.randn(1, 256, 8, 28, 28, dtype=kind).to(memory_format=torch.channels_last_3d)
+    weight, bias = torch.randn(256, 256, 3, 3, 3, dtype=kind), torch.zeros(256, dtype=kind)
+    one = partial(convolve, x, weight, bias, (1, 1, 1), (1, 1, 1))
+    gflops = 2 * 256 * x.numel() * 27 / min(timed(one)[2] for _ in range(6)) / 1e9
+    what = f"56 GFLOP a chunk at the {gflops:.0f} GFLOP/s of a large convolution"
     work = 56.0 * (decoding.crop / 224) ** 2 * 2 / 16  # GFLOP a frame of both streams
     return {
         "decode": (decode / len(frames), limit / count, "decoding without scaling"),
         "flow": (flow / len(frames), warps / 3, "warps and medians of a still picture"),
-        "network": (network / whole, work / gflops, f"matrix products at {gflops:.0f} GFLOP/s"),
+        "network": (network / whole, work / gflops, what),
     }
 
 

@@ -48,6 +48,7 @@ def test_every_target_is_planned(project, snakemake):
         (("mini", "decoding", "fps"), 10, {"frames", "flow", "features", "run", "detections"}),
         (("mini", "flow", "warps"), 1, {"flow", "features", "run", "detections"}),
         (("mini", "features", "dtype"), "float32", {"features", "run", "detections"}),
+        (("mini", "features", "precision"), "bf16", {"features", "run", "detections"}),
         (("mini", "methods", "actionbytes", "parameters", "clusters"), 30, {"run"}),
         (("mini", "localization", "nms"), 0.3, {"detections"}),
         (("mini", "datasets", "thumos14", "shards"), 3, set()),

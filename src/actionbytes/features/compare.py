@@ -18,7 +18,7 @@ from actionbytes.errors import UserError
 Streams = Mapping[str, np.ndarray]  # stream -> (T, D)
 Rows = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]  # of A and of B, to be held side by side
 
-SAME, CLOSE = 0.9999, 0.97  # mean cosine of snippets: equal but for rounding; another precision or a detail of flow
+SAME, CLOSE = 0.99999, 0.97  # mean cosine of snippets: equal but for rounding; another precision or a detail of flow
 FITS, RELATED = 0.97, 0.15  # centred cosine: the same snippets; snippets that have to do with each other
 OWN, COMMON = 0.1, 0.15  # share of a difference that all snippets have in common: of swapped axes below, of units above
 OFFSETS, FACTORS = range(-8, 9), (2, 3, 4, 8)

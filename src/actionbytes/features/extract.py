@@ -80,8 +80,9 @@ def video_features(
         counted += len(piece)
         whole = len(piece) // extraction.chunk * extraction.chunk
         if whole:
-            for stream, compute, i in (("rgb", rgb, 0), ("flow", flow, 1)):
-                x = np.stack([pair[i] for pair in piece[:whole]])
+            frames, fields = (np.stack([pair[i] for pair in piece[:whole]]) for i in (0, 1))
+            piece.clear()  # what the arrays hold is not held twice
+            for stream, compute, x in (("rgb", rgb, frames), ("flow", flow, fields)):
                 parts[stream].append(compute(x.reshape(-1, extraction.chunk, *x.shape[1:])))
     if not parts["rgb"]:
         raise TooShort(f"is shorter than one snippet of {extraction.chunk} frames")
