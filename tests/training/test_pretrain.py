@@ -138,6 +138,12 @@ def test_split_holds_out_of_every_class():
     assert np.bincount(labels[held_out], minlength=4).tolist() == [2, 1, 0, 6]
 
 
+def test_classes_of_one_clip_hold_nothing_out():
+    clips, _, labels = moving_squares(4)
+    _, log = pretrain("rgb", clips, labels, 0.125, SMALL.model_copy(update={"epochs": 1, "batch": 4}), seed=0)
+    assert log[-1]["held_out"] is None
+
+
 def test_mirrored_flow_changes_its_horizontal_sign():
     flow = np.zeros((20, 8, 8, 2), np.float16)
     flow[:, 2, 1] = (3, 5)

@@ -65,7 +65,9 @@ def pretrain(
             log = trainer.run(state, progress)
             trainer.measure_statistics()
         model = model.to(memory_format=torch.contiguous_format).eval()
-        log[-1]["held_out"] = trainer.accuracy(held_out)
+        log[-1]["held_out"] = (
+            trainer.accuracy(held_out) if len(held_out) else None
+        )  # a class of one clip holds none out
     finally:
         torch.set_num_threads(threads)
     return model, log
