@@ -65,8 +65,13 @@ def similarity(targets, sources, vectors):
     names, values = (table[key] for key in table.files[:2])
     values = values / np.linalg.norm(values, axis=1, keepdims=True)
     known = {str(name).replace(" ", "").lower(): v for name, v in zip(names, values, strict=True)}
-    rows = [np.stack([known[NAMES.get(c.lower(), c.lower())] for c in classes]) for classes in (targets, sources)]
+    rows = [np.stack([_vector(known, c.lower()) for c in classes]) for classes in (targets, sources)]
     return rows[0] @ rows[1].T
+
+
+def _vector(known, name):
+    """A class's own vector, or that of the name that another data set gives it."""
+    return known[name if name in known else NAMES[name]]
 
 
 def row(name, method, source, labels, target, videos, classes, matrix):

@@ -105,9 +105,7 @@ class Plan(Making):
         """Everything that is made of a paper here."""
         tables = [Path("results") / f"{name}.csv" for name, owner in self.tables().items() if owner.paper == paper]
         sent = self.papers[paper].submissions.keys() & self.submissions().keys()
-        drawn = [
-            Path("results/figures") / f"{name}.png" for name, owner in self.figures().items() if owner.paper == paper
-        ]
+        drawn = [self.picture(name) for name, owner in self.figures().items() if owner.paper == paper]
         return tables + drawn + [Path("results") / f"{name}.json" for name in sorted(sent)]
 
     # figures

@@ -1,12 +1,23 @@
 """Curves and pictures over frames: the right numbers, whole files, nothing that depends on the day."""
 
+import csv
+import json
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 
 from actionbytes.data.annotations import Instance
+from actionbytes.errors import UserError
+from actionbytes.features.store import STREAMS, VideoFeatures, load_features, write_shard
+from actionbytes.figures import draw
+from actionbytes.methods.parameters import Stpn, Wtalc
 from actionbytes.reporting.curves import LOSS, as_csv, draw_curve, losses, places
 from actionbytes.reporting.papers import Figure
 from actionbytes.reporting.strips import Bars, Strip, draw_strips, truth_bars
+from actionbytes.training.loop import train
+from actionbytes.training.parameters import Training
+from actionbytes.training.runs import MODEL, load_run
 from actionbytes.video.stills import read_stills, write_stills
 
 FACTS = {"suite": "mini", "tier": "C"}
@@ -76,3 +87,63 @@ def test_stills_round_trip_and_same_bytes(tmp_path):
     assert list(found) == ["b", "a"]
     assert hop == 0.64
     assert (found["a"] == 1).all()
+
+
+LENGTHS = {"v1": 9, "v2": 12}  # snippets
+
+
+@pytest.fixture(scope="module")
+def stored(tmp_path_factory):
+    """What pictures over frames are drawn from, of two videos: stills, features, truth."""
+    folder, rng = tmp_path_factory.mktemp("stored"), np.random.default_rng(0)
+    write_stills(folder / "stills.h5", {n: np.zeros((t, 4, 4, 3), np.uint8) for n, t in LENGTHS.items()}, 0.64)
+    features = {
+        name: VideoFeatures({s: rng.normal(size=(t, 6)).astype(np.float32) for s in STREAMS}, 0.64 * t, 16 * t, 25, 16)
+        for name, t in LENGTHS.items()
+    }
+    write_shard(folder / "shard.h5", features.items(), {})
+    entries = {
+        name: {"subset": "test", "duration": 0.64 * t, "annotations": [{"label": "jump", "segment": [0.5, 3.0]}]}
+        for name, t in LENGTHS.items()
+    }
+    (folder / "truth.json").write_text(json.dumps({"database": entries}))
+    return folder
+
+
+def drawing(stored, method, parameters, **rest):
+    """A drawing of a figure of some kind, with a run of a few steps."""
+    features = load_features([stored / "shard.h5"])
+    training = Training(**{**type(parameters).schedule, "iterations": 2, "max_length": 50})
+    labels = np.array([[1, 0], [1, 1]], np.float32)
+    train(method, parameters, training, features, labels, ["jump", "walk"], 0, stored / method)
+    made = SimpleNamespace(file=stored / "stills.h5")
+    return {
+        "figure": figure(kind="attention", dataset="thumos14", columns=[], points=[{"x": 1, "experiment": "a"}]),
+        "facts": FACTS,
+        "stills": made,
+        "truth": [stored / "truth.json"],
+        "seed": 0,
+        "models": [stored / method / MODEL],
+        "features": [stored / "shard.h5"],
+    } | rest
+
+
+def test_attention_and_the_activations_of_the_classes_in_view_are_drawn(stored, tmp_path):
+    drawn = drawing(stored, "stpn", Stpn(segments=8, hidden=4))
+    png, pdf, table = (tmp_path / f"a.{kind}" for kind in ("png", "pdf", "csv"))
+    sources = draw(drawn, png, pdf, table)
+    assert sources == [{"experiment": "a", "seed": 0, "model": str(stored / "stpn" / MODEL)}]
+    assert min(png.stat().st_size, pdf.stat().st_size) > 5000
+    expected = load_run(stored / "stpn")[0].predict(load_features([stored / "shard.h5"]).video(1)).attention
+    rows = list(csv.DictReader(table.open()))
+    assert {(row["video"], row["curve"]) for row in rows} == {
+        (name, curve) for name in LENGTHS for curve in ("attention", "T-CAM of jump")
+    }
+    values = [float(row["value"]) for row in rows if (row["video"], row["curve"]) == ("v2", "attention")]
+    np.testing.assert_allclose(values, expected, atol=1e-4)
+
+
+def test_a_method_without_attention_cannot_be_drawn_so(stored, tmp_path):
+    drawn = drawing(stored, "wtalc", Wtalc(latent_dim=4))
+    with pytest.raises(UserError, match="attends to nothing"):
+        draw(drawn, tmp_path / "a.png", tmp_path / "a.pdf", tmp_path / "a.csv")

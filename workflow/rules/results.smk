@@ -20,7 +20,7 @@ rule render_table:
             "results/{table}.html",
             caption="../report/table.rst",
             category=lambda w: "{0.name} ({0.venue})".format(plan.tables()[w.table]),
-            labels=lambda w: {"table": plan.tables()[w.table].tables[w.table].number, "target": w.table},
+            labels=lambda w: {"number": plan.tables()[w.table].tables[w.table].number, "target": w.table},
         ),
         provenance="results/{table}.provenance.json",
         metrics=directory("results/metrics/{table}"),
@@ -58,7 +58,12 @@ rule render_figure:
         truth=lambda w: [ancient(p) for p in as_text(plan.drawing(w.figure).get("truth", []))],
         key=lambda w: str(plan.key(w.figure)),
     output:
-        png="results/figures/{figure}.png",
+        png=report(
+            "results/figures/{figure}.png",
+            caption="../report/figure.rst",
+            category=lambda w: "{0.name} ({0.venue})".format(plan.figures()[w.figure]),
+            labels=lambda w: {"number": plan.figures()[w.figure].figures[w.figure].number, "target": w.figure},
+        ),
         pdf="results/figures/{figure}.pdf",
         csv="results/figures/{figure}.csv",
         provenance="results/figures/{figure}.provenance.json",

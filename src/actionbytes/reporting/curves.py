@@ -100,6 +100,8 @@ def _draw(axes: plt.Axes, figure: Figure, group: Sequence[Place]) -> None:
     axes.set_xlabel(figure.x_label)
     axes.set_ylabel(f"{LOSS} (k-means objective)" if loss else f"mAP (%), protocol {figure.protocol}")
     axes.set_xticks(names if numeric else range(len(names)), [str(x) for x in names])
+    if not numeric:
+        axes.margins(x=0.14)  # words under the outer points stay below the axes
     axes.grid(axis="y", linewidth=0.4, alpha=0.5)
     if not loss:
         axes.set_ylim(bottom=0)

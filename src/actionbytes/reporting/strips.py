@@ -99,7 +99,9 @@ def _draw_frames(axes: plt.Axes, strip: Strip) -> None:
 
 def _draw_bars(axes: plt.Axes, rows: Sequence[Bars]) -> None:
     names = list(dict.fromkeys(text for row in rows for *_, text in row.segments if text))
+    letter = 0.0095 * axes.get_xlim()[1]  # width of a letter, in seconds
     for number, row in enumerate(rows):
+        written: list[float] = []  # centres of the texts of this row: where bars overlap, one text stands
         for k, (start, end, strength, text) in enumerate(row.segments):
             shade = 0.35 + 0.65 * strength if not row.alternate else (0.95, 0.45)[k % 2]
             fill = TRUTH if row.plain and not text else colour(names.index(text) if text else number)
@@ -107,10 +109,12 @@ def _draw_bars(axes: plt.Axes, rows: Sequence[Bars]) -> None:
                 number, end - start, left=start, height=0.72, color=fill, alpha=shade, edgecolor="white", linewidth=0.6,
                 hatch=hatch(names.index(text)) if text else "",
             )  # fmt: skip
-            if text and end - start > 0.0095 * len(text) * axes.get_xlim()[1]:  # else the text is wider than the bar
+            centre, width = (start + end) / 2, letter * len(text)
+            if text and width < end - start and all(abs(centre - other) > width for other in written):
+                written.append(centre)
                 dark = sum(to_rgb(fill)) < 1.5 and shade > 0.6  # white letters on dark bars
                 axes.text(
-                    (start + end) / 2, number, text, ha="center", va="center", fontsize=5.5, clip_on=True,
+                    centre, number, text, ha="center", va="center", fontsize=5.5, clip_on=True,
                     color="white" if dark else "black",
                 )  # fmt: skip
     axes.set_yticks(range(len(rows)), [row.name for row in rows], fontsize=6.5)
