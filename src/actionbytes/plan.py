@@ -14,7 +14,7 @@ from actionbytes.artifacts import Backbones, Clips, Excluded, FeatureSet, Locali
 from actionbytes.config import read_config
 from actionbytes.errors import UserError
 from actionbytes.making import Making, NotThere
-from actionbytes.recipes import STAGES, plain, write_text
+from actionbytes.recipes import STAGES, file_digest, plain, write_text
 from actionbytes.reporting.papers import Figure, Paper, Submission, read_papers
 
 TIERS = {
@@ -185,14 +185,30 @@ class Plan(Making):
         return plain({key: value.file if isinstance(value, Stills) else value for key, value in declared.items()})
 
     def write_key(self, name: str) -> None:
-        """Write a result's key if its content differs from what is there; nothing if a dataset of it is missing."""
+        """Write a result's key where it differs from what is there, or where the result was made from another one.
+
+        The second holds against times: DVC may copy a result, which makes it newer than its key. Nothing is written if
+        a dataset of the result is missing.
+        """
         try:
             text = json.dumps(self.key_content(name), indent=1, sort_keys=True) + "\n"
         except NotThere:
             return
         path = self.root / self.key(name)
-        if not path.exists() or path.read_text(encoding="utf-8") != text:
+        same = path.exists() and path.read_text(encoding="utf-8") == text
+        if not same or self._newer_but_of_another_key(name, path):
             write_text(path, text)
+
+    def _newer_but_of_another_key(self, name: str, key: Path) -> bool:
+        """Whether a result looks fresh by its time, and was made from another key than the one that is there."""
+        folder = Path("results") if name in self.tables() else Path("results/figures")
+        provenance = self.root / folder / f"{name}.provenance.json"
+        if not provenance.exists() or provenance.stat().st_mtime_ns < key.stat().st_mtime_ns:
+            return False
+        try:
+            return json.loads(provenance.read_text(encoding="utf-8")).get("key") != file_digest(key)
+        except ValueError:
+            return True
 
     # what lies at a path, for Snakemake's wildcards
 

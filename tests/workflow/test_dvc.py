@@ -1,7 +1,11 @@
 """DVC and Snakemake together, against a local remote: what is made, what is only recorded, what a clone needs."""
 
+import asyncio
+import contextlib
+import queue
 import re
 import shutil
+import threading
 import time
 
 import pytest
@@ -9,7 +13,8 @@ import yaml
 
 from actionbytes.plan import Plan
 
-AFTER = {"localize_actions", "evaluate_detections", "render_table"}  # what is behind localization
+RENDERED = {"render_table", "render_figure"}
+AFTER = {"localize_actions", "evaluate_detections"} | RENDERED  # what is behind localization
 TYPES = ("copy", "hardlink", "symlink")
 
 
@@ -80,7 +85,7 @@ def test_repro_with_nothing_to_do(clone, small):
 @pytest.mark.parametrize("kind", TYPES)
 def test_a_clone_renders_the_table_without_videos_and_makes_nothing_else(clone, kept, small, kind):
     pulled(small, clone, kind)
-    assert planned(small, clone, "all") == {"render_table"}
+    assert planned(small, clone, "all") == RENDERED
     small.run(clone, "snakemake", "--cores", "1", "all", "runs", "features")
     assert not list(clone.glob("data/mini/*/videos"))
     for pattern in ("results/*.csv", "results/*.md", "results/*.tex", "results/curves/*", "results/metrics/**/*.json"):
@@ -88,6 +93,17 @@ def test_a_clone_renders_the_table_without_videos_and_makes_nothing_else(clone, 
     assert planned(small, clone, "all") == set()
     changed = small.run(clone, "git", "status", "--porcelain").stdout.split()
     assert changed in ([], ["M", "results/table1_what2when.provenance.json"])
+
+
+def test_a_collaborator_draws_every_figure_again_without_a_video(clone, kept, small):
+    pulled(small, clone)
+    shutil.rmtree(clone / "results/figures")
+    small.run(clone, "snakemake", "--cores", "1", "figures")
+    for kind in ("png", "pdf", "csv"):
+        drawn = contents(clone, f"results/figures/*.{kind}")
+        assert {path.stem for path in drawn} == set(small.FIGURES)
+        assert drawn == contents(kept / "origin", f"results/figures/*.{kind}")
+    assert not list(clone.glob("data/mini/*/videos"))
 
 
 @pytest.mark.parametrize("kind", TYPES)
@@ -107,7 +123,7 @@ def test_a_parameter_makes_what_is_behind_it_and_going_back_makes_nothing(clone,
     provenance = (clone / "results/table1_what2when.provenance.json").read_text()
     assert all(name in provenance for name in new)  # the table shows the new ones
     small.run(clone, "git", "checkout", "papers")
-    assert jobs(repro(small, clone)) <= {"render_table"}
+    assert jobs(repro(small, clone)) <= RENDERED
     assert contents(clone, "results/*.csv") == contents(kept / "origin", "results/*.csv")
     assert contents(clone, "results/runs/mini/**/*") == after
 
@@ -133,7 +149,7 @@ def test_an_experiment_in_a_folder_of_its_own(clone, small):
     assert "looser" in small.run(clone, "dvc", "exp", "list").stdout
     small.run(clone, "dvc", "exp", "apply", "looser")
     assert "nms: 0.3" in (clone / "params.yaml").read_text()
-    assert planned(small, clone, "all", "runs", "features") <= {"render_table"}
+    assert planned(small, clone, "all", "runs", "features") <= RENDERED
 
 
 def test_switching_branches_makes_nothing(clone, small):
@@ -146,8 +162,8 @@ def test_switching_branches_makes_nothing(clone, small):
     for branch in ("main", "other"):
         small.run(clone, "git", "switch", "-q", branch)
         small.run(clone, "dvc", "checkout")
-        assert planned(small, clone, "all", "runs", "features") <= {"render_table"}
-        assert jobs(repro(small, clone)) <= {"render_table"}
+        assert planned(small, clone, "all", "runs", "features") <= RENDERED
+        assert jobs(repro(small, clone)) <= RENDERED
 
 
 def test_metrics_and_plots_show_the_table(clone, small):
@@ -162,31 +178,78 @@ def test_metrics_and_plots_show_the_table(clone, small):
     assert "Baseline, seed 0" in page
 
 
+def carried_by(small, kept, clone, tmp_path, settings: dict[str, str]):
+    """Push from one clone, lose the local remote, pull in another: what was pushed is there, nothing is to be made."""
+
+    def connected(folder):
+        small.run(folder, "dvc", "remote", "add", "--local", "-d", "lab", settings["url"])
+        for key, value in settings.items():
+            small.run(folder, "dvc", "remote", "modify", "--local", "lab", key, value)
+        return folder
+
+    pulled(small, clone)
+    small.run(connected(clone), "dvc", "push")
+    shutil.rmtree(tmp_path / "actionbytes-cache")
+    small.run(tmp_path, "git", "clone", "-q", kept / "origin", "other")
+    other = pulled(small, connected(tmp_path / "other"))
+    assert contents(other, "results/runs/**/*") == contents(kept / "origin", "results/runs/**/*")
+    assert planned(small, other, "all", "runs", "features") == RENDERED
+
+
 def test_an_s3_remote(clone, kept, small, tmp_path):
     pytest.importorskip("dvc_s3", reason="pip install dvc-s3 'moto[server]' to try an S3 remote")
-    server = pytest.importorskip("moto.server", reason="pip install dvc-s3 'moto[server]' to try an S3 remote")
+    moto = pytest.importorskip("moto.server", reason="pip install dvc-s3 'moto[server]' to try an S3 remote")
     import boto3
 
-    s3 = server.ThreadedMotoServer(port=0, verbose=False)
-    s3.start()
+    server = moto.ThreadedMotoServer(port=0, verbose=False)
+    server.start()
     try:
-        url = "http://{}:{}".format(*s3.get_host_and_port())
+        url = "http://{}:{}".format(*server.get_host_and_port())
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
         boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys).create_bucket(Bucket="cache")
-
-        def on_s3(folder):
-            small.run(folder, "dvc", "remote", "add", "--local", "-d", "s3", "s3://cache/actionbytes")
-            values = {"endpointurl": url, "region": "us-east-1", "access_key_id": "test", "secret_access_key": "test"}
-            for key, value in values.items():
-                small.run(folder, "dvc", "remote", "modify", "--local", "s3", key, value)
-            return folder
-
-        pulled(small, clone)
-        small.run(on_s3(clone), "dvc", "push")
-        shutil.rmtree(tmp_path / "actionbytes-cache")
-        small.run(tmp_path, "git", "clone", "-q", kept / "origin", "other")
-        other = pulled(small, on_s3(tmp_path / "other"))
-        assert contents(other, "results/runs/**/*") == contents(kept / "origin", "results/runs/**/*")
-        assert planned(small, other, "all", "runs", "features") == {"render_table"}
+        access = {"access_key_id": "test", "secret_access_key": "test", "region": "us-east-1", "endpointurl": url}
+        carried_by(small, kept, clone, tmp_path, {"url": "s3://cache/actionbytes", **access})
     finally:
-        s3.stop()
+        server.stop()
+
+
+@contextlib.contextmanager
+def ssh_server(folder, key):
+    """An SFTP server for whoever has `key`, on a free port of this machine; yields the port."""
+    import asyncssh
+
+    async def serve():
+        host = asyncssh.generate_private_key("ssh-ed25519")
+        server = await asyncssh.listen(
+            "127.0.0.1",
+            0,
+            server_host_keys=[host],
+            authorized_client_keys=asyncssh.import_authorized_keys(key.export_public_key().decode()),
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(folder)),
+        )
+        ready.put(server.get_port())
+        await stop.wait()
+        server.close()
+
+    ready, loop = queue.Queue(), asyncio.new_event_loop()
+    stop = asyncio.Event()
+    thread = threading.Thread(target=loop.run_until_complete, args=(serve(),))
+    thread.start()
+    try:
+        yield ready.get(timeout=60)
+    finally:
+        loop.call_soon_threadsafe(stop.set)
+        thread.join()
+
+
+def test_an_ssh_remote(clone, kept, small, tmp_path):
+    pytest.importorskip("dvc_ssh", reason="pip install dvc-ssh to try an SSH remote")
+    import asyncssh
+
+    (served := tmp_path / "served").mkdir()
+    key = asyncssh.generate_private_key("ssh-ed25519")
+    key.write_private_key(tmp_path / "key")
+    with ssh_server(served, key) as port:
+        access = {"keyfile": str(tmp_path / "key"), "user": "me", "allow_agent": "false"}
+        carried_by(small, kept, clone, tmp_path, {"url": f"ssh://127.0.0.1:{port}/actionbytes", **access})
+    assert list(served.glob("actionbytes/files/md5/*/*"))

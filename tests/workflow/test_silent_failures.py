@@ -121,7 +121,8 @@ def test_power_cut_during_repro(clone, kept, small):
         if path.is_file():
             assert path.read_bytes() == (clone / path.relative_to(kept / "origin")).read_bytes(), path
     assert not list(clone.rglob("*.partial"))
-    assert wants(small, clone, "all", "features", "runs") == {}
+    again = set(wants(small, clone, "all", "features", "runs")) - {"all", "total"}
+    assert again <= {"render_table", "render_figure"}  # detections with the same bytes, but newer: drawn once more
 
 
 def test_power_cut_during_push(clone, small, tmp_path):
@@ -143,7 +144,7 @@ def test_power_cut_during_push(clone, small, tmp_path):
     assert early.returncode != 0 or not missing  # loudly, not with half of the files; a fast push may have been whole
     small.run(clone, "dvc", "push")
     small.run(other, "dvc", "pull")
-    assert set(wants(small, other, "all", "features", "runs")) <= {"render_table", "all", "total"}
+    assert set(wants(small, other, "all", "features", "runs")) <= {"render_table", "render_figure", "all", "total"}
     files = [path for path in (clone / "results/runs").rglob("*") if path.is_file()]
     assert files
     assert all(path.read_bytes() == (other / path.relative_to(clone)).read_bytes() for path in files)

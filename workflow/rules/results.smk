@@ -1,7 +1,7 @@
 # Needs:  metrics of every run that a table shows; detections, models and stills for pictures
 # Makes:  results/<table>.{csv,md,tex,html,provenance.json}, metrics and curves for DVC,
-#          results/figures/<figure>.{png,pdf,csv,provenance.json}
-# Steps:  render_table; (pick_stills) -> render_figure
+#          results/figures/<figure>.{png,pdf,csv,provenance.json}, audit.csv
+# Steps:  render_table; (pick_stills) -> render_figure; audit
 # A result's key says what it shows and how. It is rewritten only when that changes, and then the result is rendered anew.
 
 for name in [*TABLES, *FIGURES]:
@@ -34,6 +34,20 @@ rule render_table:
         "Rendering {wildcards.table}"
     script:
         "../scripts/render_table.py"
+
+
+rule audit:
+    input:
+        sorted(str(path) for path in Path("papers").glob("*.yaml")),
+    output:
+        "results/audit.csv",
+    log:
+        "logs/audit.log",
+    threads: 1
+    message:
+        "Contradictions among the papers"
+    shell:
+        "actionbytes audit --out {output} > {log}"
 
 
 rule pick_stills:

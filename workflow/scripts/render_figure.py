@@ -10,4 +10,7 @@ from actionbytes.reporting.provenance import provenance
 with job(snakemake):
     drawing, out = snakemake.params.drawing, snakemake.output
     sources = draw(drawing, Path(out.png), Path(out.pdf), Path(out.csv))
-    write_text(Path(out.provenance), provenance(sources, figure=snakemake.wildcards.figure, **drawing["facts"]))
+    write_text(
+        Path(out.provenance),
+        provenance(sources, snakemake.input.key, figure=snakemake.wildcards.figure, **drawing["facts"]),
+    )

@@ -9,6 +9,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
+from actionbytes.recipes import file_digest
+
 PACKAGES = ("actionbytes", "av", "h5py", "numba", "numpy", "opencv-contrib-python-headless", "scikit-learn", "torch")
 
 
@@ -41,10 +43,11 @@ def versions() -> dict[str, str]:
     return found
 
 
-def provenance(runs: Sequence[Mapping[str, Any]], **facts: Any) -> str:
-    """JSON text: `runs` as they are, then commit, versions, machine and further facts."""
+def provenance(runs: Sequence[Mapping[str, Any]], key: Path | str, **facts: Any) -> str:
+    """JSON text: `runs` as they are, then the digest of the result's key, commit, versions, machine and more facts."""
     machine = {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()}
-    content = {**facts, "commit": git_commit(), "versions": versions(), "machine": machine, "runs": list(runs)}
+    made_by = {"key": file_digest(Path(key)), "commit": git_commit(), "versions": versions(), "machine": machine}
+    content = {**facts, **made_by, "runs": list(runs)}
     return json.dumps(content, indent=1) + "\n"
 
 
