@@ -67,9 +67,8 @@ def actionbytes(drawing: Drawing, paths: Sequence[Path], table: Path) -> Sources
         bars = [Bars("ActionBytes", [(*span, 1.0, "") for span in spans], plain=True, alternate=True)]
         if name in parts:
             bars.append(truth_bars("sub-actions", parts[name].instances, text=True))
-        title = f"{name} ({', '.join(truth[name].labels)})"
         curves = [("change of the latent", change / max(1e-9, change.max()))]
-        strips.append(Strip(title, stills[name], hop_s, duration, bars, curves, "change of\nthe latent"))
+        strips.append(Strip(_title(truth[name]), stills[name], hop_s, duration, bars, curves, "change of\nthe latent"))
     _write(table, ["video", "start", "end"], rows)
     draw_strips(strips, _note(drawing), paths)
     return [{"experiment": drawing["figure"].points[0].experiment, "seed": drawing["seed"], "model": str(model)}]
@@ -94,7 +93,8 @@ def attention(drawing: Drawing, paths: Sequence[Path], table: Path) -> Sources:
             curves.append((f"T-CAM of {label}", (cas - cas.min()) / max(1e-9, float(np.ptp(cas)))))
         rows += [[name, curve, t, f"{value:.4f}"] for curve, values in curves for t, value in enumerate(values)]
         bars = [truth_bars("truth", video.instances, text=True)]
-        strips.append(Strip(name, stills[name], features.hop_s, float(features.durations[i]), bars, curves, "0 to 1"))
+        duration = float(features.durations[i])
+        strips.append(Strip(_title(video), stills[name], features.hop_s, duration, bars, curves, "0 to 1"))
     _write(table, ["video", "curve", "snippet", "value"], rows)
     draw_strips(strips, _note(drawing), paths)
     return [{"experiment": drawing["figure"].points[0].experiment, "seed": drawing["seed"], "model": str(model)}]
@@ -117,7 +117,7 @@ def qualitative(drawing: Drawing, paths: Sequence[Path], table: Path) -> Sources
             best = [d for label in video.labels for d in _best(detections, name, label, video)]
             bars.append(Bars(str(point.x), [(start, end, 1.0, label) for label, start, end, _ in best]))
             rows += [[name, point.x, label, f"{s:.2f}", f"{e:.2f}", f"{score:.4f}"] for label, s, e, score in best]
-        strips.append(Strip(name, frames, hop_s, video.duration, bars))
+        strips.append(Strip(_title(video), frames, hop_s, video.duration, bars))
     _write(table, ["video", "method", "label", "start", "end", "score"], rows)
     draw_strips(strips, _note(drawing), paths)
     return [
@@ -141,6 +141,10 @@ def _videos(drawing: Drawing) -> tuple[dict[str, np.ndarray], float, dict[str, V
     stills, hop_s = read_stills(drawing["stills"].file)
     truth, *parts = (read_annotations(path) for path in drawing["truth"])
     return stills, hop_s, truth, parts[0] if parts else {}
+
+
+def _title(video: Video) -> str:
+    return f"{video.id} ({', '.join(video.labels)})"
 
 
 def _note(drawing: Drawing) -> str:
