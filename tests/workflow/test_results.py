@@ -98,6 +98,13 @@ def test_a_table_comes_out_again_and_a_tampered_file_is_found(pulled, small):
     assert re.search(r"1 of +1 identical +table1_what2when.csv", done.stdout)
 
 
+def test_a_table_comes_out_again_from_videos(pulled, small):
+    """In the mini world, from the seed of the videos: rendered, decoded, extracted, trained, evaluated anew."""
+    done = small.run(pulled, "actionbytes", "reproduce", TABLE, "--from", "videos", "--cores", "2")
+    assert f"identical: {TABLE} and all" in done.stdout
+    assert re.search(r"(\d) of +\1 identical +test_00.h5", done.stdout)  # features are among what is compared
+
+
 def test_the_report_is_whole_without_a_network(pulled, small):
     small.run(pulled, "snakemake", "--cores", "1", "all")
     small.run(pulled, "snakemake", "--report", "report.html")
@@ -106,4 +113,5 @@ def test_the_report_is_whole_without_a_network(pulled, small):
     assert "Learning from short trimmed videos" in page  # the caption
     assert '{"ActionBytes (CVPR 2020)"' in page  # the category
     assert "results/table1_what2when.html" in page
+    assert "results/figures/fig8_qualitative.png" in page
     assert "train_method" in page or "render_table" in page  # runtime statistics
