@@ -13,7 +13,7 @@ from actionbytes.artifacts import FeatureSet, Localized, Run
 from actionbytes.errors import UserError
 from actionbytes.making import NotInSuite, NotThere
 from actionbytes.plan import Plan
-from actionbytes.recipes import digest, write_text
+from actionbytes.recipes import write_text
 
 KEYS = Path("results/.keys")
 NAMED = r"[\w.-]+-[0-9a-f]{10}(\.bin|\.h5|\.csv)?"  # how a name ends that a recipe gave
@@ -88,8 +88,8 @@ def write_stage_keys(plan: Plan) -> list[Path]:
     keys = {
         "features": [str(path) for path in files.features],
         "runs": [str(path) for path in files.runs],
-        "tables": {table: digest(plan.key_content(table), 64) for table in plan.tables()},
-        "figures": {figure: digest(plan.key_content(figure), 64) for figure in plan.figures()},
+        "tables": {table: plan.key(table) for table in plan.tables()},
+        "figures": {figure: plan.key(figure) for figure in plan.figures()},
     }
     changed = []
     for stage, content in keys.items():

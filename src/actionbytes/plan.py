@@ -4,6 +4,7 @@ The Snakefile asks it for inputs, the scripts get their parameters from it.
 """
 
 import json
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
 from functools import cached_property
@@ -14,7 +15,7 @@ from actionbytes.artifacts import Backbones, Clips, Excluded, FeatureSet, Locali
 from actionbytes.config import read_config
 from actionbytes.errors import UserError
 from actionbytes.making import Making, NotThere
-from actionbytes.recipes import STAGES, file_digest, plain, write_text
+from actionbytes.recipes import STAGES, digest, write_text
 from actionbytes.reporting.papers import Figure, Paper, Submission, read_papers
 
 TIERS = {
@@ -173,42 +174,25 @@ class Plan(Making):
         files = [path for kind in ("metrics", "models", "detections", "features") for path in drawn.get(kind, [])]
         return stills + files
 
-    # keys
+    # freshness
 
-    def key(self, name: str) -> Path:
-        """The file that is newer than a table or figure that no longer shows what is declared."""
-        return Path("results/.keys") / f"{name}.json"
-
-    def key_content(self, name: str) -> dict[str, Any]:
-        """What decides what a table or figure shows."""
+    def key(self, name: str) -> str:
+        """Digest of all that decides what a table or figure shows; its provenance repeats it."""
         declared = self.declaration(name) if name in self.tables() else self.drawing(name)
-        return plain({key: value.file if isinstance(value, Stills) else value for key, value in declared.items()})
+        return digest({key: value.file if isinstance(value, Stills) else value for key, value in declared.items()}, 64)
 
-    def write_key(self, name: str) -> None:
-        """Write a result's key where it differs from what is there, or where the result was made from another one.
+    def mark_if_stale(self, name: str) -> list[Path]:
+        """A new file for the inputs of a table or figure that was made from another key; nothing if it is fresh.
 
-        The second holds against times: DVC may copy a result, which makes it newer than its key. Nothing is written if
-        a dataset of the result is missing.
+        Neither times nor Snakemake's checksums of inputs tell: a result may have come from DVC or git since. The file
+        holds the time, so that no two are the same.
         """
-        try:
-            text = json.dumps(self.key_content(name), indent=1, sort_keys=True) + "\n"
-        except NotThere:
-            return
-        path = self.root / self.key(name)
-        same = path.exists() and path.read_text(encoding="utf-8") == text
-        if not same or self._newer_but_of_another_key(name, path):
-            write_text(path, text)
-
-    def _newer_but_of_another_key(self, name: str, key: Path) -> bool:
-        """Whether a result looks fresh by its time, and was made from another key than the one that is there."""
-        folder = Path("results") if name in self.tables() else Path("results/figures")
-        provenance = self.root / folder / f"{name}.provenance.json"
-        if not provenance.exists() or provenance.stat().st_mtime_ns < key.stat().st_mtime_ns:
-            return False
-        try:
-            return json.loads(provenance.read_text(encoding="utf-8")).get("key") != file_digest(key)
-        except ValueError:
-            return True
+        made = self.picture(name) if name in self.figures() else Path("results") / f"{name}.csv"
+        if _key_of(self.root / made.with_suffix(".provenance.json")) == self.key(name):
+            return []
+        mark = Path("results/.keys") / f"{name}.stale"
+        write_text(self.root / mark, f"{time.time_ns()}\n")
+        return [mark]
 
     # what lies at a path, for Snakemake's wildcards
 
@@ -282,3 +266,11 @@ class Plan(Making):
         for arguments in each:
             with suppress(NotThere):
                 yield find(*arguments)
+
+
+def _key_of(provenance: Path) -> str | None:
+    """The key that a result was made from; None where nothing says so."""
+    try:
+        return json.loads(provenance.read_text(encoding="utf-8")).get("key")
+    except (FileNotFoundError, ValueError):
+        return None

@@ -2,16 +2,13 @@
 # Makes:  results/<table>.{csv,md,tex,html,provenance.json}, metrics and curves for DVC,
 #          results/figures/<figure>.{png,pdf,csv,provenance.json}, audit.csv
 # Steps:  render_table; (pick_stills) -> render_figure; audit
-# A result's key says what it shows and how. It is rewritten only when that changes, and then the result is rendered anew.
-
-for name in [*TABLES, *FIGURES]:
-    planned(plan.write_key, name)
+# A result's provenance names the key of what it shows and how. Where it is another one, a new file among the inputs says so.
 
 
 rule render_table:
     input:
         metrics=lambda w: as_text(planned(plan.metrics, w.table)),
-        key=lambda w: str(plan.key(w.table)),
+        stale=lambda w: as_text(planned(plan.mark_if_stale, w.table)),
     output:
         csv="results/{table}.csv",
         md="results/{table}.md",
@@ -30,6 +27,7 @@ rule render_table:
     threads: 1
     params:
         declared=lambda w: plan.declaration(w.table),
+        key=lambda w: plan.key(w.table),
     message:
         "Rendering {wildcards.table}"
     script:
@@ -70,7 +68,7 @@ rule render_figure:
     input:
         files=lambda w: as_text(plan.drawn_from(w.figure)),
         truth=lambda w: [ancient(p) for p in as_text(plan.drawing(w.figure).get("truth", []))],
-        key=lambda w: str(plan.key(w.figure)),
+        stale=lambda w: as_text(planned(plan.mark_if_stale, w.figure)),
     output:
         png=report(
             "results/figures/{figure}.png",
@@ -86,6 +84,7 @@ rule render_figure:
     threads: 1
     params:
         drawing=lambda w: plan.drawing(w.figure),
+        key=lambda w: plan.key(w.figure),
     message:
         "Drawing {wildcards.figure}"
     script:

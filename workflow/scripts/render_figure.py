@@ -12,5 +12,5 @@ with job(snakemake):
     sources = draw(drawing, Path(out.png), Path(out.pdf), Path(out.csv))
     write_text(
         Path(out.provenance),
-        provenance(sources, snakemake.input.key, figure=snakemake.wildcards.figure, **drawing["facts"]),
+        provenance(sources, snakemake.params.key, figure=snakemake.wildcards.figure, **drawing["facts"]),
     )

@@ -9,8 +9,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from actionbytes.recipes import file_digest
-
 PACKAGES = ("actionbytes", "av", "h5py", "numba", "numpy", "opencv-contrib-python-headless", "scikit-learn", "torch")
 
 
@@ -43,10 +41,10 @@ def versions() -> dict[str, str]:
     return found
 
 
-def provenance(runs: Sequence[Mapping[str, Any]], key: Path | str, **facts: Any) -> str:
-    """JSON text: `runs` as they are, then the digest of the result's key, commit, versions, machine and more facts."""
+def provenance(runs: Sequence[Mapping[str, Any]], key: str, **facts: Any) -> str:
+    """JSON text: `runs` as they are, then the result's key (`Plan.key`), commit, versions, machine and more facts."""
     machine = {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()}
-    made_by = {"key": file_digest(Path(key)), "commit": git_commit(), "versions": versions(), "machine": machine}
+    made_by = {"key": key, "commit": git_commit(), "versions": versions(), "machine": machine}
     content = {**facts, **made_by, "runs": list(runs)}
     return json.dumps(content, indent=1) + "\n"
 
