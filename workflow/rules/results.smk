@@ -16,8 +16,8 @@ rule render_table:
         html=report(
             "results/{table}.html",
             caption="../report/table.rst",
-            category=lambda w: "{0.name} ({0.venue})".format(plan.tables()[w.table]),
-            labels=lambda w: {"number": plan.tables()[w.table].tables[w.table].number, "target": w.table},
+            category=lambda w: plan.tables()[w.table].name,
+            labels=lambda w: {"result": plan.tables()[w.table].tables[w.table].number},
         ),
         provenance="results/{table}.provenance.json",
         metrics=directory("results/metrics/{table}"),
@@ -73,8 +73,8 @@ rule render_figure:
         png=report(
             "results/figures/{figure}.png",
             caption="../report/figure.rst",
-            category=lambda w: "{0.name} ({0.venue})".format(plan.figures()[w.figure]),
-            labels=lambda w: {"number": plan.figures()[w.figure].figures[w.figure].number, "target": w.figure},
+            category=lambda w: plan.figures()[w.figure].name,
+            labels=lambda w: {"result": plan.figures()[w.figure].figures[w.figure].number},
         ),
         pdf="results/figures/{figure}.pdf",
         csv="results/figures/{figure}.csv",
