@@ -12,10 +12,9 @@ from pathlib import Path
 from actionbytes.artifacts import FeatureSet, Localized, Run
 from actionbytes.errors import UserError
 from actionbytes.making import NotInSuite, NotThere
-from actionbytes.plan import Plan
+from actionbytes.plan import KEYS, Plan
 from actionbytes.recipes import write_text
 
-KEYS = Path("results/.keys")
 NAMED = r"[\w.-]+-[0-9a-f]{10}(\.bin|\.h5|\.csv)?"  # how a name ends that a recipe gave
 TABLE_FILES = (".csv", ".md", ".tex", ".html", ".provenance.json")
 FIGURE_FILES = (".png", ".pdf", ".csv", ".provenance.json")

@@ -4,6 +4,7 @@ The Snakefile asks it for inputs, the scripts get their parameters from it.
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import suppress
@@ -23,6 +24,8 @@ TIERS = {
     "B": "features or videos differ from the published ones; compare differences between rows, not levels",
     "C": "a synthetic world that checks code and methods; not comparable with the published numbers beside it",
 }
+
+KEYS = Path("results/.keys")  # what DVC's stages depend on, and marks of what is stale
 
 Found = TypeVar("Found")
 Cell = tuple[int, str, str, int]  # number of a row or point, experiment, dataset, seed
@@ -190,8 +193,12 @@ class Plan(Making):
         made = self.picture(name) if name in self.figures() else Path("results") / f"{name}.csv"
         if _key_of(self.root / made.with_suffix(".provenance.json")) == self.key(name):
             return []
-        mark = Path("results/.keys") / f"{name}.stale"
+        mark = KEYS / name / "stale"  # a folder for each: Snakemake lists a folder once, while it reads the targets
         write_text(self.root / mark, f"{time.time_ns()}\n")
+        result = self.root / made
+        if result.exists():  # perhaps from a machine whose clock is ahead
+            newer = max(time.time_ns(), result.stat().st_mtime_ns + 10**9)
+            os.utime(self.root / mark, ns=(newer, newer))
         return [mark]
 
     # what lies at a path, for Snakemake's wildcards
@@ -271,6 +278,6 @@ class Plan(Making):
 def _key_of(provenance: Path) -> str | None:
     """The key that a result was made from; None where nothing says so."""
     try:
-        return json.loads(provenance.read_text(encoding="utf-8")).get("key")
-    except (FileNotFoundError, ValueError):
+        return json.loads(provenance.read_text(encoding="utf-8"))["key"]
+    except (FileNotFoundError, ValueError, TypeError, KeyError):
         return None

@@ -133,3 +133,7 @@ def test_label_transfer_with_a_method_that_has_none_is_one_line(project):
     plan = Plan.read(project)
     with pytest.raises(UserError, match=r"stpn_thumos14, target activitynet13.*train it on the target's"):
         plan.localized("stpn_thumos14", "activitynet13")
+
+
+def test_several_results_are_asked_for_at_once(project, snakemake):
+    snakemake(project, "--dry-run", "--cores", "1", *(f"results/table{k}.csv" for k in ("1_what2when", "2_zero_shot")))

@@ -62,10 +62,12 @@ def test_an_unprotecting_copy_does_not_make_stale_outputs_fresh(clone, small, ki
     future = time.time() + 3600  # what unprotecting does, and worse
     runs = clone / "results/runs"
     small.run(clone, "dvc", "unprotect", "results/runs/mini")
-    for path in runs.rglob("*"):
+    small.run(clone, "dvc", "unprotect", "results/figures")
+    for path in [*runs.rglob("*"), *clone.glob("results/figures/*"), *clone.glob("results/*.*")]:
         os.utime(path, (future, future))
     jobs = wants(small, clone, "all")
     assert (jobs["localize_actions"], jobs["evaluate_detections"], jobs["render_table"]) == ("1", "1", "1")
+    assert jobs["render_figure"] == "1"  # the one that shows the detections
 
 
 def test_an_edit_between_pull_and_first_run_is_seen_whatever_the_times_say(clone, small):
@@ -123,6 +125,8 @@ def test_power_cut_during_repro(clone, kept, small):
     assert not list(clone.rglob("*.partial"))
     again = set(wants(small, clone, "all", "features", "runs")) - {"all", "total"}
     assert again <= {"render_table", "render_figure"}  # detections with the same bytes, but newer: drawn once more
+    small.run(clone, "snakemake", "--cores", "1", "all")
+    assert wants(small, clone, "all", "features", "runs") == {}
 
 
 def test_power_cut_during_push(clone, small, tmp_path):

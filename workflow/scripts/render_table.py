@@ -25,9 +25,10 @@ with job(snakemake):
     write_text(Path(out.md), as_markdown(table, cells, facts))
     write_text(Path(out.tex), as_latex(table, cells, facts))
     write_text(Path(out.html), as_html(table, cells, facts))
-    write_text(
-        Path(out.provenance), provenance(sources, snakemake.params.key, table=snakemake.wildcards.table, **facts)
-    )
     write_csv(Path(out.curves), [row for rows in curves.values() for row in rows], ("run", "step", "loss"))
     for name, values in headlines(table, cells).items():
         write_text(Path(out.metrics) / f"{name}.json", json.dumps(values, indent=1) + "\n")
+    facts = {"table": snakemake.wildcards.table, **facts}
+    write_text(
+        Path(out.provenance), provenance(sources, snakemake.params.key, **facts)
+    )  # last: it says that all is there

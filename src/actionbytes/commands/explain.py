@@ -27,8 +27,8 @@ def explain(table: Path, row: str | None, column: str | None) -> None:
     name = table.stem
     if plan.config.suite != made["suite"]:
         click.echo(f"params.yaml now says suite {plan.config.suite}; this is what the table was rendered from")
-    elif name not in plan.tables() or [str(p) for p in plan.metrics(name)] != [e["metrics"] for e in made["runs"]]:
-        click.echo("STALE: params.yaml and papers/ now name other runs; render it again, or see what differs with")
+    elif name not in plan.tables() or made.get("key") != plan.key(name):
+        click.echo("STALE: params.yaml and papers/ now say something else; render it again, or see what differs with")
         click.echo(f"`actionbytes recipe diff`: snakemake {table} --cores all")
     for (method, dataset), entries in sources(made, row, column).items():
         mine = [line for line in lines if (line["method"], line["dataset"]) == (method, dataset) and line["mean"]]

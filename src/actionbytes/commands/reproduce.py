@@ -36,8 +36,8 @@ def reproduce(table: Path, source: str, cores: int, scratch: Path | None) -> Non
     plan, name, features = Plan.read(), table.stem, source == "features"
     if name not in plan.tables():
         raise UserError(f"{table}: papers/*.yaml declare no such table; there are {', '.join(plan.tables())}")
-    if [str(path) for path in plan.metrics(name)] != [entry["metrics"] for entry in read_provenance(table)["runs"]]:
-        raise UserError(f"{table} shows other runs than params.yaml and papers/ name now; render it first")
+    if read_provenance(table).get("key") != plan.key(name):
+        raise UserError(f"{table} shows something else than params.yaml and papers/ say now; render it first")
     if scratch and scratch.exists() and any(scratch.iterdir()):
         raise UserError(f"--scratch {scratch}: is not empty")
     folder = scratch or Path(tempfile.mkdtemp(prefix="actionbytes-"))

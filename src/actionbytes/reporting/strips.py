@@ -101,7 +101,7 @@ def _draw_bars(axes: plt.Axes, rows: Sequence[Bars]) -> None:
     names = list(dict.fromkeys(text for row in rows for *_, text in row.segments if text))
     letter = 0.0095 * axes.get_xlim()[1]  # width of a letter, in seconds
     for number, row in enumerate(rows):
-        written: list[float] = []  # centres of the texts of this row: where bars overlap, one text stands
+        written: list[tuple[float, float]] = []  # centre and width of the texts of this row: none over another
         for k, (start, end, strength, text) in enumerate(row.segments):
             shade = 0.35 + 0.65 * strength if not row.alternate else (0.95, 0.45)[k % 2]
             fill = TRUTH if row.plain and not text else colour(names.index(text) if text else number)
@@ -110,8 +110,8 @@ def _draw_bars(axes: plt.Axes, rows: Sequence[Bars]) -> None:
                 hatch=hatch(names.index(text)) if text else "",
             )  # fmt: skip
             centre, width = (start + end) / 2, letter * len(text)
-            if text and width < end - start and all(abs(centre - other) > width for other in written):
-                written.append(centre)
+            if text and width < end - start and all(abs(centre - c) > (width + w) / 2 for c, w in written):
+                written.append((centre, width))
                 dark = sum(to_rgb(fill)) < 1.5 and shade > 0.6  # white letters on dark bars
                 axes.text(
                     centre, number, text, ha="center", va="center", fontsize=5.5, clip_on=True,
