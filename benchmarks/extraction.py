@@ -1,7 +1,7 @@
 """From pixels to features, both streams, beside the plain chain: frames per second, stages, limits, memory.
 
     python benchmarks/extraction.py [--video FILE] [--frames 48] [--plain-frames 16] [--cores 2] [--size 224]
-                                    [--precision fp32] [--minutes 1 20 --memory-size 64]
+                                    [--precision fp32] [--minutes 1 20 --memory-fps 5]
 
 Plain: what public extraction code does, one thing after the other: PyAV's `reformat` of every picture, OpenCV's TV-L1
 with its rows on all cores, I3D layer by layer in fp32 with its convolutions on all cores. Ours: the streaming of
@@ -10,8 +10,8 @@ are drawn, which costs as much as trained ones. Then our stages one by one on on
 beside a limit measured here: decoding without scaling; flow of a still picture, which is OpenCV's warps and medians and
 hardly an iteration; the network's 56 GFLOP a chunk (at 224 pixels) at the speed of a large convolution.
 
-Memory: the largest resident size of a worker, a process of its own, over rendered videos of `--minutes`, 25 frames a
-second, `--memory-size` pixels, narrow networks and the lightest flow, so that it ends; and over the clip as it is.
+Memory: the largest resident size of a worker, a process of its own, over rendered videos of `--minutes` at
+`--memory-fps` frames a second (a worker holds frames, not seconds), all else as above; and over the clip as it is.
 """
 
 import argparse
@@ -202,9 +202,9 @@ def main():
     parser.add_argument("--cores", type=int, default=2)
     parser.add_argument("--size", type=int, default=224)
     parser.add_argument("--precision", choices=["fp32", "bf16"], default="fp32")
-    parser.add_argument("--batch", type=int, default=8)
+    parser.add_argument("--batch", type=int, default=4)
     parser.add_argument("--minutes", type=float, nargs="*", default=[1, 20])
-    parser.add_argument("--memory-size", type=int, default=64)
+    parser.add_argument("--memory-fps", type=float, default=5)
     args = parser.parse_args()
     size = f"{args.size} x {args.size}"
     print(f"{args.video.name}, {size}, {args.cores} cores, {args.precision}; OpenCV {cv2.__version__}")
@@ -247,18 +247,10 @@ def main():
             print(f"  {what}: {one['frames']} frames, {one['worker']:.0f} and {one['decoder']:.0f}")
 
         memory(f"the clip, {args.size} pixels, full width", long, made_with)
-        side = args.memory_size
-        narrow = weights(folder, 0.125)
-        light = MadeWith(
-            decoding=Decoding(short_side=side, crop=side),
-            flow=Flow(warps=1, nscales=1, inner_iterations=1, outer_iterations=1),
-            extraction=Extraction(batch=args.batch),
-            rgb=narrow[0],
-            flow_weights=narrow[1],
-        )
+        slow = made_with.model_copy(update={"decoding": made_with.decoding.model_copy(update={"fps": args.memory_fps})})
         for minutes in args.minutes:
-            video = rendered(folder / f"{minutes:g}.mkv", minutes, side)
-            memory(f"{minutes:g} minutes, {side} pixels, narrow", video, light)
+            video = rendered(folder / f"{minutes:g}.mkv", minutes, args.size)
+            memory(f"{minutes:g} minutes, {args.size} pixels, full width", video, slow)
     return 0 if theirs / ours >= 5 else 1
 
 
