@@ -70,7 +70,7 @@ def test_prune_deletes_what_nobody_names_and_only_when_told(pulled, small):
     listed = small.run(pulled, "actionbytes", "recipe", "prune").stdout
     assert {path for path in pulled.rglob("*") if ".git" not in path.parts and ".dvc" not in path.parts} == before
     named = {pulled / line.split("MiB  ")[1] for line in listed.splitlines() if "MiB  " in line}
-    assert {path.parent.name for path in named} == {"features", "weights", "mini"}
+    assert {path.parent.name for path in named} == {"features", "stills", "weights", "mini"}
     small.run(pulled, "actionbytes", "recipe", "prune", "--yes")
     gone = before - {path for path in pulled.rglob("*") if ".git" not in path.parts and ".dvc" not in path.parts}
     assert gone == {path for path in before if any(n == path or n in path.parents for n in named)}
