@@ -4,9 +4,9 @@ import asyncio
 import contextlib
 import queue
 import re
-import resource
 import shutil
 import threading
+import time
 
 import pytest
 import yaml
@@ -45,12 +45,6 @@ def pulled(small, folder, kind="copy"):
     return folder
 
 
-def processor_seconds() -> float:
-    """What commands have taken so far, whatever else runs on the machine."""
-    usage = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return usage.ru_utime + usage.ru_stime
-
-
 def contents(folder, pattern):
     return {path.relative_to(folder): path.read_bytes() for path in folder.glob(pattern) if path.is_file()}
 
@@ -78,9 +72,12 @@ def test_dvc_yaml_names_what_is_made(root):
 def test_repro_with_nothing_to_do(clone, small):
     pulled(small, clone)
     repro(small, clone)
-    before = processor_seconds()
-    text = repro(small, clone)
-    assert processor_seconds() - before < 5
+    seconds = []
+    for _ in range(3):  # other work on the machine is not what is measured
+        start = time.monotonic()
+        text = repro(small, clone)
+        seconds.append(time.monotonic() - start)
+    assert min(seconds) < 5
     for stage in ("features", "runs", "tables", "figures"):
         assert f"Stage '{stage}' didn't change, skipping" in text
     assert not small.run(clone, "git", "status", "--porcelain").stdout
@@ -213,9 +210,11 @@ def test_an_s3_remote(clone, kept, small, tmp_path):
     try:
         url = "http://{}:{}".format(*server.get_host_and_port())
         keys = {"aws_access_key_id": "test", "aws_secret_access_key": "test"}
-        boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys).create_bucket(Bucket="cache")
+        client = boto3.client("s3", endpoint_url=url, region_name="us-east-1", **keys)
+        client.create_bucket(Bucket="cache")
         access = {"access_key_id": "test", "secret_access_key": "test", "region": "us-east-1", "endpointurl": url}
         carried_by(small, kept, clone, tmp_path, {"url": "s3://cache/actionbytes", **access})
+        assert client.list_objects_v2(Bucket="cache", Prefix="actionbytes/files/md5/")["KeyCount"]
     finally:
         server.stop()
 

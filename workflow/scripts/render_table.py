@@ -29,6 +29,5 @@ with job(snakemake):
     for name, values in headlines(table, cells).items():
         write_text(Path(out.metrics) / f"{name}.json", json.dumps(values, indent=1) + "\n")
     facts = {"table": snakemake.wildcards.table, **facts}
-    write_text(
-        Path(out.provenance), provenance(sources, snakemake.params.key, **facts)
-    )  # last: it says that all is there
+    # last: it says that all is there
+    write_text(Path(out.provenance), provenance(sources, snakemake.params.key, **facts))
