@@ -4,7 +4,7 @@
     python benchmarks/mining.py --source SOURCE UCF101/annotations.json --target TARGET THUMOS14/annotations.json
         --vectors class_vectors.npz [--set latent_dim=1024 --set training.iterations=2000] [--smooth 3] [--seeds 0 1]
 
-Every row is one model, its mAP under protocol wtalc for thresholds alone, thresholds scored by contrast, and proposals.
+Every row is one model, its mAP under protocol wtalc for thresholds, thresholds scored as proposals are, and proposals.
 `clips` is the share of training clips that it classifies. Prints Markdown; `--out` keeps the runs and goes on.
 """
 
@@ -33,7 +33,7 @@ from actionbytes.training.runs import load_run
 TIOU = (0.3, 0.5, 0.7)
 SCORING = {
     "thresholds": {},
-    "by contrast": {"threshold_score": "contrast"},
+    "by fit": {"threshold_score": "fit"},
     "proposals": {"proposals": True},
 }
 NAMES = {"cleanandjerk": "weightlifting", "cuttinginkitchen": "cutkitchen", "walkingwithdog": "walkdog"}

@@ -31,8 +31,9 @@ from actionbytes.training.runs import load_run
 TIOU = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
 SCORING = {
     "thresholds (W-TALC)": {},
-    "thresholds by contrast": {"threshold_score": "contrast"},
+    "thresholds by fit": {"threshold_score": "fit"},
     "with proposals": {"proposals": True},
+    "with proposals by contrast": {"proposals": True, "proposal_score": "contrast"},
 }
 
 

@@ -6,7 +6,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from actionbytes.errors import UserError
-from actionbytes.localization.localize import Localization, localize, surviving_classes, to_seconds, video_scores
+from actionbytes.localization.localize import (
+    Localization,
+    confidence,
+    localize,
+    surviving_classes,
+    to_seconds,
+    video_scores,
+)
 from actionbytes.localization.nms import segment_iou
 
 
@@ -69,9 +76,52 @@ def test_a_proposal_with_the_true_bounds_beats_the_run():
     cas[10:14], cas[14:26], cas[26:30] = 0.45, 1.0, 0.45  # the midrange cuts the shoulders off
     without = localize(cas, Localization(threshold_score="contrast"))
     assert list(zip(without.start, without.end, strict=True)) == [(14, 26)]
-    found = localize(cas, Localization(proposals=True, score_weight=0), np.array([[10, 30], [0, 5]]))
+    parameters = Localization(proposals=True, proposal_score="contrast", score_weight=0)
+    found = localize(cas, parameters, np.array([[10, 30], [0, 5]]))
     assert (found.start[0], found.end[0]) == (10, 30)
     assert found.score[0] == pytest.approx((12 * 1.0 + 8 * 0.45) / 20)
+    found = localize(10 * cas - 3, Localization(proposals=True), np.array([[10, 30], [0, 5]]))
+    assert (found.start[0], found.end[0]) == (10, 30)
+
+
+@given(activations(), st.floats(0, 3), st.sampled_from([0.25, 1.0]), st.integers(0, 2**32 - 1))
+def test_fit_spelled_out(cas, weight, margin, seed):
+    rng = np.random.default_rng(seed)
+    pairs = np.sort(rng.integers(0, len(cas) + 1, (10, 2)), axis=1)
+    start, end = pairs[pairs[:, 0] < pairs[:, 1]].T
+    column = rng.integers(0, cas.shape[1], len(start))
+    of_video = video_scores(cas)
+    found = confidence(cas, start, end, column, of_video, "fit", Localization(fit_weight=weight, margin=margin))
+    for s, e, c, score in zip(start, end, column, found, strict=True):
+        bounded = [1 / (1 + np.exp(-float(x))) for x in cas[:, c]]
+        reach = max(1, int(margin * (e - s)))
+        outside = bounded[max(s - reach, 0) : s] + bounded[e : e + reach]
+        fit = np.mean(bounded[s:e]) - (np.mean(outside) if outside else 0)
+        certainty = float(cas[s:e, c].max()) + weight * of_video[c]
+        assert score == pytest.approx(fit * certainty if certainty > 0 else (1 - fit) * certainty)
+
+
+def scores_of(cas, segments, rule):
+    start, end = np.array(segments).T
+    return confidence(cas, start, end, np.zeros(len(start), int), video_scores(cas), rule, Localization())
+
+
+def test_fit_prefers_the_action_where_contrast_prefers_its_peak():
+    cas = np.full((40, 1), -8.0)
+    cas[10:30] = 3.0
+    cas[18:20] = 40.0
+    whole, peak, half, wide = scores_of(cas, [(10, 30), (18, 20), (10, 20), (5, 35)], "fit")
+    assert whole > max(peak, half, wide)
+    whole, peak = scores_of(cas, [(10, 30), (18, 20)], "contrast")
+    assert whole < peak
+
+
+@pytest.mark.parametrize("level", [-20.0, -5.0, 0.5, 5.0])
+def test_fit_counts_at_every_level_of_activation(level):
+    cas = np.full((40, 1), level - 4)
+    cas[10:20] = level
+    action, beside = scores_of(cas, [(10, 20), (15, 25)], "fit")
+    assert action > beside
 
 
 def test_class_rules():

@@ -12,7 +12,6 @@ from actionbytes.errors import UserError
 from actionbytes.localization.nms import nms, ranking
 from actionbytes.localization.segments import (
     Floats,
-    InnerScore,
     Ints,
     midrange_threshold,
     segment_scores,
@@ -20,6 +19,8 @@ from actionbytes.localization.segments import (
     threshold,
 )
 from actionbytes.parameters import Parameters
+
+SegmentScore = Literal["max", "mean", "contrast", "fit"]
 
 
 class Localization(Parameters):
@@ -41,13 +42,14 @@ class Localization(Parameters):
         0.5, ge=0, le=1, description="threshold = max - this * (max - min); 0.7 also in use [R] methods.md 4.5"
     )
     min_length: int = Field(2, ge=1, description="shortest run above the threshold that is a detection, in snippets")
-    threshold_score: InnerScore = Field("max", description="inner score of runs while proposals are off [C] W-TALC")
+    threshold_score: SegmentScore = Field("max", description="score of runs while proposals are off [C] W-TALC")
     proposals: bool = Field(False, description="add the proposals that are passed in, and suppress by class")
-    proposal_score: InnerScore = Field(
-        "contrast", description="inner score of proposals and, beside them, of runs [R] methods.md 5.5"
+    proposal_score: SegmentScore = Field(
+        "fit", description="score of proposals and, beside them, of runs: the paper gives none [R] docs"
     )
-    margin: float = Field(0.25, gt=0, description="contrast: width of each side's margin / segment length [R] 5.5")
-    score_weight: float = Field(0.7, ge=0, description="confidence = inner score + this * the class's video score [C]")
+    margin: float = Field(0.25, gt=0, description="contrast, fit: width of each side's margin / segment length [R] 5.5")
+    score_weight: float = Field(0.7, ge=0, description="max, mean, contrast: weight of the class's video score [C]")
+    fit_weight: float = Field(2.0, ge=0, description="fit: weight of that score; the maximum has 1 [R] docs")
     nms: float = Field(0.5, ge=0, le=1, description="with proposals: tIoU above which the worse falls [R] 5.5")
     max_per_class: int = Field(200, ge=1, description="with proposals: most segments of one class in a video [R] 5.5")
 
@@ -95,7 +97,7 @@ def localize(cas: Floats, parameters: Localization, proposals: Ints | None = Non
     """Two-stage thresholding of a video's raw activations `cas` (T, C), plus scored proposals where they are on.
 
     Stage one keeps classes by their video score s_c, taken from the raw sequence; stage two keeps each class's runs
-    above max - fraction * (max - min) of the (perhaps smoothed) sequence. Confidence = inner score + weight * s_c.
+    above max - fraction * (max - min) of the (perhaps smoothed) sequence. Each is scored by `confidence`.
     With `parameters.proposals`, every row of `proposals` (P, 2), half-open in snippets, joins each surviving class,
     everything is scored by one rule, and class-wise NMS and a cap follow; without, as in W-TALC, neither is applied.
 
@@ -119,14 +121,39 @@ def localize(cas: Floats, parameters: Localization, proposals: Ints | None = Non
             raise ValueError("localization.proposals is on but no proposals were given")
         table = np.concatenate([table, _for_every_column(np.asarray(proposals), len(classes))])  # (R + P * K, 3)
     rule = parameters.proposal_score if parameters.proposals else parameters.threshold_score
-    inner = segment_scores(sequence, *table.T, rule=rule, margin=parameters.margin)  # (N,)
+    score = confidence(sequence, *table.T, scores[classes], rule, parameters)  # (N,)
     table[:, 2] = classes[table[:, 2]]
-    score = inner + parameters.score_weight * scores[table[:, 2]]
     if parameters.proposals:
         kept = nms(*table[:, :2].T, score, parameters.nms, group=table[:, 2], cap=parameters.max_per_class)
     else:
         kept = ranking(*table[:, :2].T, score, group=table[:, 2])
     return _segments(table[kept], score[kept])
+
+
+def confidence(
+    cas: Floats,
+    start: Ints,
+    end: Ints,
+    column: Ints,
+    of_video: Floats,
+    rule: SegmentScore,
+    parameters: Localization,
+) -> Floats:
+    """How sure a segment (N,) of `cas` (T, C) is, float64 (N,); of_video: (C,) video scores s_c.
+
+    `max` (W-TALC), `mean`, `contrast`: that inner score + score_weight * s_c. `fit` tells two questions apart. Is the
+    class there? W-TALC's kind of answer, certainty = max + fit_weight * s_c. Does the segment begin and end where the
+    class does? The contrast of the activations behind a logistic function, -1 to 1: behind it all of an action counts
+    alike and all background too, so that the height of a peak cannot stand in for its bounds. Their product; where
+    certainty is negative it grows with the fit all the same. Deviation: the paper gives no score for proposals.
+    """
+    if rule != "fit":
+        inner = segment_scores(cas, start, end, column, rule, parameters.margin)
+        return inner + parameters.score_weight * of_video[column]
+    certainty = segment_scores(cas, start, end, column, "max") + parameters.fit_weight * of_video[column]
+    logistic = 0.5 + 0.5 * np.tanh(0.5 * np.asarray(cas, dtype=np.float64))  # (T, C)
+    fit = segment_scores(logistic, start, end, column, "contrast", parameters.margin)
+    return np.where(certainty > 0, fit, 1 - fit) * certainty
 
 
 def to_seconds(segments: Segments, hop_s: float, duration: float | None = None) -> tuple[Floats, Floats]:
