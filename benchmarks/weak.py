@@ -33,7 +33,11 @@ SCORING = {
     "thresholds (W-TALC)": {},
     "thresholds by fit": {"threshold_score": "fit"},
     "with proposals": {"proposals": True},
-    "with proposals by contrast": {"proposals": True, "proposal_score": "contrast"},
+    "with proposals by contrast, hard suppression": {
+        "proposals": True,
+        "proposal_score": "contrast",
+        "suppression": "hard",
+    },
 }
 
 

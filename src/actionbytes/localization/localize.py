@@ -9,7 +9,7 @@ import numpy as np
 from pydantic import Field
 
 from actionbytes.errors import UserError
-from actionbytes.localization.nms import nms, ranking
+from actionbytes.localization.nms import nms, ranking, soft_nms
 from actionbytes.localization.segments import (
     Floats,
     Ints,
@@ -50,7 +50,11 @@ class Localization(Parameters):
     margin: float = Field(0.25, gt=0, description="contrast, fit: width of each side's margin / segment length [R] 5.5")
     score_weight: float = Field(0.7, ge=0, description="max, mean, contrast: weight of the class's video score [C]")
     fit_weight: float = Field(2.0, ge=0, description="fit: weight of that score; the maximum has 1 [R] docs")
-    nms: float = Field(0.5, ge=0, le=1, description="with proposals: tIoU above which the worse falls [R] 5.5")
+    suppression: Literal["soft", "hard"] = Field(
+        "soft", description="with proposals: the worse of two that overlap loses score, or falls [R] docs"
+    )
+    soft_sigma: float = Field(0.5, gt=0, description="soft: score * exp(-tIoU^2 / this), as its paper has it [R] docs")
+    nms: float = Field(0.5, ge=0, le=1, description="hard: tIoU above which the worse falls [R] 5.5")
     max_per_class: int = Field(200, ge=1, description="with proposals: most segments of one class in a video [R] 5.5")
 
     @property
@@ -99,7 +103,8 @@ def localize(cas: Floats, parameters: Localization, proposals: Ints | None = Non
     Stage one keeps classes by their video score s_c, taken from the raw sequence; stage two keeps each class's runs
     above max - fraction * (max - min) of the (perhaps smoothed) sequence. Each is scored by `confidence`.
     With `parameters.proposals`, every row of `proposals` (P, 2), half-open in snippets, joins each surviving class,
-    everything is scored by one rule, and class-wise NMS and a cap follow; without, as in W-TALC, neither is applied.
+    everything is scored by one rule, and class-wise suppression and a cap follow; without, as in W-TALC, neither is
+    applied. Soft suppression (Bodla et al., ICCV 2017) takes scores below 0 as 0.
 
     Raises UserError when `cas` is not finite; ValueError when proposals are on but missing or outside the video.
     """
@@ -123,10 +128,14 @@ def localize(cas: Floats, parameters: Localization, proposals: Ints | None = Non
     rule = parameters.proposal_score if parameters.proposals else parameters.threshold_score
     score = confidence(sequence, *table.T, scores[classes], rule, parameters)  # (N,)
     table[:, 2] = classes[table[:, 2]]
-    if parameters.proposals:
-        kept = nms(*table[:, :2].T, score, parameters.nms, group=table[:, 2], cap=parameters.max_per_class)
+    start, end, group, cap = *table.T, parameters.max_per_class
+    if not parameters.proposals:
+        kept = ranking(start, end, score, group)
+    elif parameters.suppression == "hard":
+        kept = nms(start, end, score, parameters.nms, group, cap)
     else:
-        kept = ranking(*table[:, :2].T, score, group=table[:, 2])
+        kept, decayed = soft_nms(start, end, np.maximum(score, 0), sigma=parameters.soft_sigma, group=group, cap=cap)
+        return _segments(table[kept], decayed)
     return _segments(table[kept], score[kept])
 
 
@@ -142,10 +151,10 @@ def confidence(
     """How sure a segment (N,) of `cas` (T, C) is, float64 (N,); of_video: (C,) video scores s_c.
 
     `max` (W-TALC), `mean`, `contrast`: that inner score + score_weight * s_c. `fit` tells two questions apart. Is the
-    class there? W-TALC's kind of answer, certainty = max + fit_weight * s_c. Does the segment begin and end where the
-    class does? The contrast of the activations behind a logistic function, -1 to 1: behind it all of an action counts
-    alike and all background too, so that the height of a peak cannot stand in for its bounds. Their product; where
-    certainty is negative it grows with the fit all the same. Deviation: the paper gives no score for proposals.
+    class there? W-TALC's kind of answer, max + fit_weight * s_c. Does the segment begin and end where the class does?
+    The contrast of the activations behind a logistic function: behind it all of an action counts alike and all
+    background too, so that the height of a peak cannot stand in for its bounds. Their product; either counts as 0
+    where it is negative. Deviation: the paper gives no score for proposals.
     """
     if rule != "fit":
         inner = segment_scores(cas, start, end, column, rule, parameters.margin)
@@ -153,7 +162,7 @@ def confidence(
     certainty = segment_scores(cas, start, end, column, "max") + parameters.fit_weight * of_video[column]
     logistic = 0.5 + 0.5 * np.tanh(0.5 * np.asarray(cas, dtype=np.float64))  # (T, C)
     fit = segment_scores(logistic, start, end, column, "contrast", parameters.margin)
-    return np.where(certainty > 0, fit, 1 - fit) * certainty
+    return np.maximum(fit, 0) * np.maximum(certainty, 0)
 
 
 def to_seconds(segments: Segments, hop_s: float, duration: float | None = None) -> tuple[Floats, Floats]:

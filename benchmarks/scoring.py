@@ -1,0 +1,99 @@
+"""What the score of a proposal does: the segments of finished runs, ranked by one rule after the other.
+
+    python benchmarks/scoring.py FEATURES ANNOTATIONS SUBSET RUN [RUN ...]
+
+Every run is a seed of a W-TALC model of the classes in ANNOTATIONS. Segments are the runs above the midrange, alone
+and with proposals beside them; NMS at 0.5. mAP (%) at tIoU 0.5 under protocol wtalc, mean and deviation over the runs.
+To choose a score, give the videos that the runs learned from: training did not see their times.
+"""
+
+import argparse
+from pathlib import Path
+from statistics import mean, stdev
+
+import numpy as np
+
+from actionbytes.data.annotations import of_subset, read_annotations
+from actionbytes.data.detections import Detections
+from actionbytes.evaluation.evaluate import evaluate_all
+from actionbytes.features.store import load_features
+from actionbytes.localization.localize import surviving_classes, video_scores
+from actionbytes.localization.nms import nms
+from actionbytes.localization.segments import midrange_threshold, segment_scores, threshold
+from actionbytes.methods.bytes import proposals
+from actionbytes.methods.parameters import Proposals
+from actionbytes.training.runs import load_run
+
+WEIGHTS = (0.7, 1, 1.5, 2, 3, 4, 6)
+# a segment's maximum and contrast of raw activations, contrast behind a logistic (c) or a softmax over classes (p),
+# range of its sequence, and s, the class's score in the video
+RULES = {
+    "maximum + 0.7 s": lambda x: x["max"] + 0.7 * x["s"],
+    "mean + 0.7 s": lambda x: x["mean"] + 0.7 * x["s"],
+    "contrast + 0.7 s": lambda x: x["raw"] + 0.7 * x["s"],
+    "contrast + maximum + 0.7 s": lambda x: x["raw"] + x["max"] + 0.7 * x["s"],
+    "contrast / range * s": lambda x: x["raw"] / x["range"] * x["s"],
+    "contrast * (maximum + 2 s)": lambda x: x["raw"] * (x["max"] + 2 * x["s"]),
+    "softmax contrast * (maximum + 2 s)": lambda x: x["p"] * (x["max"] + 2 * x["s"]),
+    "logistic contrast + 0.7 s": lambda x: x["c"] + 0.7 * x["s"],
+    "logistic contrast * maximum": lambda x: x["c"] * x["max"],
+    "logistic contrast * s": lambda x: x["c"] * x["s"],
+} | {f"logistic contrast * (maximum + {w} s)": lambda x, w=w: x["c"] * (x["max"] + w * x["s"]) for w in WEIGHTS}
+
+
+def candidates(cas: np.ndarray, latent: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+    """Segments (N, 3) of start, end and class of one video; which are runs (N,); what rules may use of each (N,)."""
+    scores = video_scores(cas)
+    classes = surviving_classes(scores, "zero")
+    raw = cas[:, classes].astype(np.float64)  # (T, K)
+    found = np.stack(threshold(raw, midrange_threshold(raw)), axis=1)
+    cut = proposals(latent, Proposals())
+    column = np.repeat(np.arange(len(classes)), len(cut))
+    segments = np.concatenate([found, np.column_stack([np.tile(cut, (len(classes), 1)), column])])  # (N, 3)
+    softmax = np.exp(cas - cas.max(1, keepdims=True))
+    softmax = (softmax / softmax.sum(1, keepdims=True))[:, classes]
+    where = segments.T
+    parts = {rule: segment_scores(raw, *where, rule=rule) for rule in ("max", "mean")}
+    parts["raw"] = segment_scores(raw, *where)
+    parts["c"] = segment_scores(0.5 + 0.5 * np.tanh(0.5 * raw), *where)
+    parts["p"] = segment_scores(softmax, *where)
+    parts["range"] = (raw.max(0) - raw.min(0))[where[2]] + 1e-9
+    segments[:, 2] = classes[segments[:, 2]]
+    parts["s"] = scores[segments[:, 2]]
+    return segments, np.arange(len(segments)) < len(found), parts
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("features", type=Path)
+    parser.add_argument("annotations", type=Path)
+    parser.add_argument("subset")
+    parser.add_argument("runs", type=Path, nargs="+")
+    args = parser.parse_args()
+    videos = of_subset(read_annotations(args.annotations), args.subset)
+    features = load_features(args.features, videos)
+    table = {name: ([], []) for name in RULES}  # mAP of each run: runs above the threshold alone, with proposals
+    for run in args.runs:
+        method, trained = load_run(run)
+        predictions = [method.predict(features.video(i)) for i in range(len(features.names))]
+        found = [candidates(p.cas, p.latent) for p in predictions]
+        for name, rule in RULES.items():
+            for values, alone in zip(table[name], (True, False), strict=True):
+                columns = []
+                for i, (segments, is_run, parts) in enumerate(found):
+                    here = is_run if alone else np.ones_like(is_run)
+                    score, some = rule(parts)[here], segments[here]
+                    kept = nms(some[:, 0], some[:, 1], score, 0.5, group=some[:, 2], cap=200)
+                    start, end = some[kept, :2].T * features.hop_s
+                    columns.append([np.full(len(kept), i), some[kept, 2], start, end, score[kept]])
+                joined = (np.concatenate(c) for c in zip(*columns, strict=True))
+                detections = Detections(features.names, list(trained.classes), *joined)
+                values.append(evaluate_all(detections, videos, (0.5,), protocols=("wtalc",))["wtalc"]["map"][0])
+    print("| score | thresholds | with proposals |\n|---|---|---|")
+    for name, row in table.items():
+        cells = (f"{mean(v):.1f}" + (f" ± {stdev(v):.1f}" if len(v) > 1 else "") for v in row)
+        print(f"| {name} | {' | '.join(cells)} |")
+
+
+if __name__ == "__main__":
+    main()
