@@ -3,8 +3,8 @@
     python benchmarks/scoring.py FEATURES ANNOTATIONS SUBSET RUN [RUN ...]
 
 Every run is a seed of a W-TALC model of the classes in ANNOTATIONS. Segments are the runs above the midrange, alone
-and with proposals beside them; NMS at 0.5. mAP (%) at tIoU 0.5 under protocol wtalc, mean and deviation over the runs.
-To choose a score, give the videos that the runs learned from: training did not see their times.
+and with proposals beside them, under hard suppression at tIoU 0.5 and under soft. mAP (%) at tIoU 0.5, protocol wtalc,
+mean and deviation over the runs. To choose a score, give videos that no table is about.
 """
 
 import argparse
@@ -18,12 +18,13 @@ from actionbytes.data.detections import Detections
 from actionbytes.evaluation.evaluate import evaluate_all
 from actionbytes.features.store import load_features
 from actionbytes.localization.localize import surviving_classes, video_scores
-from actionbytes.localization.nms import nms
+from actionbytes.localization.nms import nms, ranking, soft_nms
 from actionbytes.localization.segments import midrange_threshold, segment_scores, threshold
 from actionbytes.methods.bytes import proposals
 from actionbytes.methods.parameters import Proposals
 from actionbytes.training.runs import load_run
 
+HOW = ("thresholds", "proposals, hard", "proposals, soft")
 WEIGHTS = (0.7, 1, 1.5, 2, 3, 4, 6)
 # a segment's maximum and contrast of raw activations, contrast behind a logistic (c) or a softmax over classes (p),
 # range of its sequence, and s, the class's score in the video
@@ -63,6 +64,16 @@ def candidates(cas: np.ndarray, latent: np.ndarray) -> tuple[np.ndarray, np.ndar
     return segments, np.arange(len(segments)) < len(found), parts
 
 
+def suppressed(segments: np.ndarray, score: np.ndarray, how: str) -> tuple[np.ndarray, np.ndarray]:
+    """Segments (N, 3) and scores (N,) that are left, class by class."""
+    start, end, label = segments.T
+    if how == "proposals, soft":
+        kept, score = soft_nms(start, end, np.maximum(score, 0), group=label, cap=200)
+        return segments[kept], score
+    kept = ranking(start, end, score, label) if how == "thresholds" else nms(start, end, score, 0.5, label, 200)
+    return segments[kept], score[kept]
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("features", type=Path)
@@ -72,26 +83,25 @@ def main():
     args = parser.parse_args()
     videos = of_subset(read_annotations(args.annotations), args.subset)
     features = load_features(args.features, videos)
-    table = {name: ([], []) for name in RULES}  # mAP of each run: runs above the threshold alone, with proposals
+    table = {name: {how: [] for how in HOW} for name in RULES}  # mAP of each run
     for run in args.runs:
         method, trained = load_run(run)
         predictions = [method.predict(features.video(i)) for i in range(len(features.names))]
         found = [candidates(p.cas, p.latent) for p in predictions]
         for name, rule in RULES.items():
-            for values, alone in zip(table[name], (True, False), strict=True):
+            for how, values in table[name].items():
                 columns = []
-                for i, (segments, is_run, parts) in enumerate(found):
-                    here = is_run if alone else np.ones_like(is_run)
-                    score, some = rule(parts)[here], segments[here]
-                    kept = nms(some[:, 0], some[:, 1], score, 0.5, group=some[:, 2], cap=200)
-                    start, end = some[kept, :2].T * features.hop_s
-                    columns.append([np.full(len(kept), i), some[kept, 2], start, end, score[kept]])
+                for video, (segments, is_run, parts) in enumerate(found):
+                    here = is_run if how == "thresholds" else np.ones_like(is_run)
+                    some, score = suppressed(segments[here], rule(parts)[here], how)
+                    start, end = some[:, :2].T * features.hop_s
+                    columns.append([np.full(len(some), video), some[:, 2], start, end, score])
                 joined = (np.concatenate(c) for c in zip(*columns, strict=True))
                 detections = Detections(features.names, list(trained.classes), *joined)
                 values.append(evaluate_all(detections, videos, (0.5,), protocols=("wtalc",))["wtalc"]["map"][0])
-    print("| score | thresholds | with proposals |\n|---|---|---|")
+    print(f"| score | {' | '.join(HOW)} |\n|---|{'---|' * len(HOW)}")
     for name, row in table.items():
-        cells = (f"{mean(v):.1f}" + (f" ± {stdev(v):.1f}" if len(v) > 1 else "") for v in row)
+        cells = (f"{mean(v):.1f}" + (f" ± {stdev(v):.1f}" if len(v) > 1 else "") for v in row.values())
         print(f"| {name} | {' | '.join(cells)} |")
 
 
