@@ -12,6 +12,7 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import numpy as np
+from scipy.special import expit, softmax
 
 from actionbytes.data.annotations import of_subset, read_annotations
 from actionbytes.data.detections import Detections
@@ -51,13 +52,11 @@ def candidates(cas: np.ndarray, latent: np.ndarray) -> tuple[np.ndarray, np.ndar
     cut = proposals(latent, Proposals())
     column = np.repeat(np.arange(len(classes)), len(cut))
     segments = np.concatenate([found, np.column_stack([np.tile(cut, (len(classes), 1)), column])])  # (N, 3)
-    softmax = np.exp(cas - cas.max(1, keepdims=True))
-    softmax = (softmax / softmax.sum(1, keepdims=True))[:, classes]
     where = segments.T
     parts = {rule: segment_scores(raw, *where, rule=rule) for rule in ("max", "mean")}
     parts["raw"] = segment_scores(raw, *where)
-    parts["c"] = segment_scores(0.5 + 0.5 * np.tanh(0.5 * raw), *where)
-    parts["p"] = segment_scores(softmax, *where)
+    parts["c"] = segment_scores(expit(raw), *where)
+    parts["p"] = segment_scores(softmax(cas, axis=1)[:, classes], *where)
     parts["range"] = (raw.max(0) - raw.min(0))[where[2]] + 1e-9
     segments[:, 2] = classes[segments[:, 2]]
     parts["s"] = scores[segments[:, 2]]

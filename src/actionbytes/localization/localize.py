@@ -7,6 +7,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 from pydantic import Field
+from scipy.special import expit
 
 from actionbytes.errors import UserError
 from actionbytes.localization.nms import nms, ranking, soft_nms
@@ -67,7 +68,7 @@ class Segments(NamedTuple):
     """Detections of one video, each array (N,): `[start, end)` in snippets, class index, confidence (unbounded).
 
     Start and end may be fractions, where activations were interpolated. Sorted by label, then better score, shorter
-    length, earlier start.
+    length, earlier start; among equals after soft suppression, in the order in which they were picked.
     """
 
     start: Ints | Floats
@@ -160,7 +161,7 @@ def confidence(
         inner = segment_scores(cas, start, end, column, rule, parameters.margin)
         return inner + parameters.score_weight * of_video[column]
     certainty = segment_scores(cas, start, end, column, "max") + parameters.fit_weight * of_video[column]
-    logistic = 0.5 + 0.5 * np.tanh(0.5 * np.asarray(cas, dtype=np.float64))  # (T, C)
+    logistic = expit(np.asarray(cas, dtype=np.float64))  # (T, C)
     fit = segment_scores(logistic, start, end, column, "contrast", parameters.margin)
     return np.maximum(fit, 0) * np.maximum(certainty, 0)
 
