@@ -144,12 +144,12 @@ def test_snakemake_by_hand_then_repro_records_only(clone, small):
 
 def test_an_experiment_in_a_folder_of_its_own(clone, small):
     pulled(small, clone)
-    done = small.run(clone, "dvc", "exp", "run", "--temp", "-n", "looser", "-S", "+mini.localization.nms=0.3")
+    done = small.run(clone, "dvc", "exp", "run", "--temp", "-n", "looser", "-S", "+mini.localization.soft_sigma=0.3")
     assert jobs(done.stdout + done.stderr) <= AFTER
     assert not small.run(clone, "git", "status", "--porcelain").stdout  # nothing happened here
     assert "looser" in small.run(clone, "dvc", "exp", "list").stdout
     small.run(clone, "dvc", "exp", "apply", "looser")
-    assert "nms: 0.3" in (clone / "params.yaml").read_text()
+    assert "soft_sigma: 0.3" in (clone / "params.yaml").read_text()
     assert planned(small, clone, "all", "runs", "features") <= RENDERED
 
 
