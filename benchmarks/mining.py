@@ -86,7 +86,7 @@ def row(name, method, source, labels, target, videos, classes, matrix):
     for options in SCORING.values():
         how, columns = Localization(class_rule="mean", **options), []
         for i, (a, p) in enumerate(zip(cas, pieces, strict=True)):
-            found = localize(a, how, p)
+            found = localize(a, how, p, transfer.softmax)
             columns.append([np.full(len(found.start), i), found.label, *to_seconds(found, target.hop_s), found.score])
         detections = Detections(target.names, classes, *(np.concatenate(c) for c in zip(*columns, strict=True)))
         metrics = evaluate_all(detections, videos, TIOU, protocols=("wtalc",), missing_class="zero_class")["wtalc"]

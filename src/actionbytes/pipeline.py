@@ -160,7 +160,8 @@ class Localizer:
             )
         prediction = self.method.predict(features)
         if self.transfer:
-            prediction = replace(prediction, cas=transfer_cas(prediction.cas, self.matrix, self.transfer))
+            cas = transfer_cas(prediction.cas, self.matrix, self.transfer)
+            prediction = replace(prediction, cas=cas, probabilities=self.transfer.softmax)
         segments = self.method.localize(prediction, self.localization, self.proposals)
         start, end = to_seconds(segments, hop_s, duration)
         labels = [self.classes[c] for c in segments.label]

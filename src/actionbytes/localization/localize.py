@@ -51,6 +51,7 @@ class Localization(Parameters):
     margin: float = Field(0.25, gt=0, description="contrast, fit: width of each side's margin / segment length [R] 5.5")
     score_weight: float = Field(0.7, ge=0, description="max, mean, contrast: weight of the class's video score [C]")
     fit_weight: float = Field(2.0, ge=0, description="fit: weight of that score; the maximum has 1 [R] docs")
+    fit_power: float = Field(0.5, ge=0, le=4, description="fit: power of what says how well bounds fit [R] docs")
     suppression: Literal["soft", "hard"] = Field(
         "soft", description="with proposals: the worse of two that overlap loses score, or falls [R] docs"
     )
@@ -98,14 +99,17 @@ def surviving_classes(scores: Floats, rule: Literal["zero", "mean", "half_max"])
     return np.flatnonzero(passes)
 
 
-def localize(cas: Floats, parameters: Localization, proposals: Ints | None = None) -> Segments:
+def localize(
+    cas: Floats, parameters: Localization, proposals: Ints | None = None, probabilities: bool = False
+) -> Segments:
     """Two-stage thresholding of a video's raw activations `cas` (T, C), plus scored proposals where they are on.
 
     Stage one keeps classes by their video score s_c, taken from the raw sequence; stage two keeps each class's runs
     above max - fraction * (max - min) of the (perhaps smoothed) sequence. Each is scored by `confidence`.
     With `parameters.proposals`, every row of `proposals` (P, 2), half-open in snippets, joins each surviving class,
     everything is scored by one rule, and class-wise suppression and a cap follow; without, as in W-TALC, neither is
-    applied. Soft suppression (Bodla et al., ICCV 2017) takes scores below 0 as 0.
+    applied. Soft suppression (Bodla et al., ICCV 2017) takes scores below 0 as 0. probabilities: `cas` has no logits
+    but probabilities (label transfer).
 
     Raises UserError when `cas` is not finite; ValueError when proposals are on but missing or outside the video.
     """
@@ -127,7 +131,7 @@ def localize(cas: Floats, parameters: Localization, proposals: Ints | None = Non
             raise ValueError("localization.proposals is on but no proposals were given")
         table = np.concatenate([table, _for_every_column(np.asarray(proposals), len(classes))])  # (R + P * K, 3)
     rule = parameters.proposal_score if parameters.proposals else parameters.threshold_score
-    score = confidence(sequence, *table.T, scores[classes], rule, parameters)  # (N,)
+    score = confidence(sequence, *table.T, scores[classes], rule, parameters, probabilities)  # (N,)
     table[:, 2] = classes[table[:, 2]]
     start, end, group, cap = *table.T, parameters.max_per_class
     if not parameters.proposals:
@@ -148,22 +152,28 @@ def confidence(
     of_video: Floats,
     rule: SegmentScore,
     parameters: Localization,
+    probabilities: bool = False,
 ) -> Floats:
     """How sure a segment (N,) of `cas` (T, C) is, float64 (N,); of_video: (C,) video scores s_c.
 
     `max` (W-TALC), `mean`, `contrast`: that inner score + score_weight * s_c. `fit` tells two questions apart. Is the
     class there? W-TALC's kind of answer, max + fit_weight * s_c. Does the segment begin and end where the class does?
-    The contrast of the activations behind a logistic function: behind it all of an action counts alike and all
-    background too, so that the height of a peak cannot stand in for its bounds. Their product; either counts as 0
-    where it is negative. Deviation: the paper gives no score for proposals.
+    From probabilities (`cas` itself, or behind a logistic function), where all of an action counts alike and all
+    background too, so that the height of a peak cannot stand in for its bounds: the geometric mean of their contrast,
+    inside - outside, and of its share of the inside, which is as large for a class that the model hardly believes in.
+    Score: the first answer times the second to the power fit_power; either counts as 0 where it is negative.
+    Deviation: the paper gives no score for proposals.
     """
     if rule != "fit":
         inner = segment_scores(cas, start, end, column, rule, parameters.margin)
         return inner + parameters.score_weight * of_video[column]
     certainty = segment_scores(cas, start, end, column, "max") + parameters.fit_weight * of_video[column]
-    logistic = expit(np.asarray(cas, dtype=np.float64))  # (T, C)
-    fit = segment_scores(logistic, start, end, column, "contrast", parameters.margin)
-    return np.maximum(fit, 0) * np.maximum(certainty, 0)
+    belief = np.asarray(cas, dtype=np.float64) if probabilities else expit(np.asarray(cas, dtype=np.float64))  # (T, C)
+    inside = segment_scores(belief, start, end, column, "mean")
+    contrast = segment_scores(belief, start, end, column, "contrast", parameters.margin)
+    share = np.divide(contrast, inside, out=np.zeros(len(inside)), where=inside > 0)
+    fit = np.sqrt(np.maximum(contrast, 0) * np.maximum(share, 0))
+    return fit**parameters.fit_power * np.maximum(certainty, 0)
 
 
 def to_seconds(segments: Segments, hop_s: float, duration: float | None = None) -> tuple[Floats, Floats]:

@@ -42,7 +42,8 @@ class Prediction:
     """What a method says of one video of T snippets; float32 arrays.
 
     scores: (C,) class scores of the video; cas: (T, C) class activation sequence, raw logits; latent: (T, l) or None;
-    attention: (T,) or None; streams: where each stream has a network of its own, what that one says.
+    attention: (T,) or None; streams: where each stream has a network of its own, what that one says; probabilities:
+    cas are no logits, but came by label transfer from probabilities.
     """
 
     scores: NDArray[np.float32]
@@ -50,6 +51,7 @@ class Prediction:
     latent: NDArray[np.float32] | None = None
     attention: NDArray[np.float32] | None = None
     streams: tuple["Prediction", ...] = ()
+    probabilities: bool = False
 
 
 @dataclass(frozen=True)
@@ -127,7 +129,8 @@ class Method(nn.Module, ABC):
         """
         if how.proposals and prediction.latent is None:
             raise UserError("proposals are cut where the latent changes, and this method has none; leave them off")
-        return localize(prediction.cas, how, proposals(prediction.latent, cutting) if how.proposals else None)
+        cut = proposals(prediction.latent, cutting) if how.proposals else None
+        return localize(prediction.cas, how, cut, prediction.probabilities)
 
 
 @contextmanager
