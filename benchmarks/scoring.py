@@ -1,10 +1,11 @@
 """What the score of a proposal does: the segments of finished runs, ranked by one rule after the other.
 
-    python benchmarks/scoring.py FEATURES ANNOTATIONS SUBSET RUN [RUN ...]
+    python benchmarks/scoring.py FEATURES ANNOTATIONS SUBSET RUN [RUN ...] [--words WORD2VEC]
 
-Every run is a seed of a W-TALC model of the classes in ANNOTATIONS. Segments are the runs above the midrange, alone
-and with proposals beside them, under hard suppression at tIoU 0.5 and under soft. mAP (%) at tIoU 0.5, protocol wtalc,
-mean and deviation over the runs. To choose a score, give videos that no table is about.
+Every run is a seed of one model: W-TALC of the classes in ANNOTATIONS, or, with --words, any of other classes that are
+carried over by their names. Segments are the runs above the midrange, alone and with proposals beside them, under hard
+suppression at tIoU 0.5 and under soft. mAP (%) at tIoU 0.5, protocol wtalc, mean and deviation over the runs. To choose
+a score, give videos that no table is about.
 """
 
 import argparse
@@ -12,52 +13,55 @@ from pathlib import Path
 from statistics import mean, stdev
 
 import numpy as np
-from scipy.special import expit, softmax
+from scipy.special import expit
 
 from actionbytes.data.annotations import of_subset, read_annotations
 from actionbytes.data.detections import Detections
 from actionbytes.evaluation.evaluate import evaluate_all
 from actionbytes.features.store import load_features
-from actionbytes.localization.localize import surviving_classes, video_scores
+from actionbytes.localization.localize import Localization, surviving_classes, video_scores
 from actionbytes.localization.nms import nms, ranking, soft_nms
 from actionbytes.localization.segments import midrange_threshold, segment_scores, threshold
 from actionbytes.methods.bytes import proposals
-from actionbytes.methods.parameters import Proposals
-from actionbytes.training.runs import load_run
+from actionbytes.methods.parameters import LabelTransfer, Proposals
+from actionbytes.methods.transfer import transfer_cas
+from actionbytes.pipeline import Localizer, classes_of
 
 HOW = ("thresholds", "proposals, hard", "proposals, soft")
-WEIGHTS = (0.7, 1, 1.5, 2, 3, 4, 6)
-# a segment's maximum and contrast of raw activations, contrast behind a logistic (c) or a softmax over classes (p),
-# range of its sequence, and s, the class's score in the video
+# of a segment: maximum, mean and contrast of activations; from probabilities, contrast (c), what share of the inside it
+# is (r), and the geometric mean of both (g); s: the class's score in the video
 RULES = {
     "maximum + 0.7 s": lambda x: x["max"] + 0.7 * x["s"],
     "mean + 0.7 s": lambda x: x["mean"] + 0.7 * x["s"],
-    "contrast + 0.7 s": lambda x: x["raw"] + 0.7 * x["s"],
-    "contrast + maximum + 0.7 s": lambda x: x["raw"] + x["max"] + 0.7 * x["s"],
-    "contrast / range * s": lambda x: x["raw"] / x["range"] * x["s"],
-    "contrast * (maximum + 2 s)": lambda x: x["raw"] * (x["max"] + 2 * x["s"]),
-    "softmax contrast * (maximum + 2 s)": lambda x: x["p"] * (x["max"] + 2 * x["s"]),
-    "logistic contrast + 0.7 s": lambda x: x["c"] + 0.7 * x["s"],
-    "logistic contrast * maximum": lambda x: x["c"] * x["max"],
-    "logistic contrast * s": lambda x: x["c"] * x["s"],
-} | {f"logistic contrast * (maximum + {w} s)": lambda x, w=w: x["c"] * (x["max"] + w * x["s"]) for w in WEIGHTS}
+    "contrast + 0.7 s": lambda x: x["contrast"] + 0.7 * x["s"],
+    "contrast * (maximum + 2 s)": lambda x: x["contrast"] * (x["max"] + 2 * x["s"]),
+    "c * maximum": lambda x: x["c"] * x["max"],
+    "c * s": lambda x: x["c"] * x["s"],
+    "c * (maximum + 2 s)": lambda x: x["c"] * (x["max"] + 2 * x["s"]),
+    "r * (maximum + 2 s)": lambda x: x["r"] * (x["max"] + 2 * x["s"]),
+    "g * (maximum + 2 s)": lambda x: x["g"] * (x["max"] + 2 * x["s"]),
+    "root of c * (maximum + 2 s)": lambda x: x["c"] ** 0.5 * (x["max"] + 2 * x["s"]),
+    "root of r * (maximum + 2 s)": lambda x: x["r"] ** 0.5 * (x["max"] + 2 * x["s"]),
+} | {f"root of g * (maximum + {w} s)": lambda x, w=w: x["g"] ** 0.5 * (x["max"] + w * x["s"]) for w in (0.7, 1, 2, 4)}
 
 
-def candidates(cas: np.ndarray, latent: np.ndarray) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
+def candidates(
+    cas: np.ndarray, latent: np.ndarray, probabilities: bool
+) -> tuple[np.ndarray, np.ndarray, dict[str, np.ndarray]]:
     """Segments (N, 3) of start, end and class of one video; which are runs (N,); what rules may use of each (N,)."""
     scores = video_scores(cas)
-    classes = surviving_classes(scores, "zero")
+    classes = surviving_classes(scores, "mean" if probabilities else "zero")
     raw = cas[:, classes].astype(np.float64)  # (T, K)
+    belief = raw if probabilities else expit(raw)
     found = np.stack(threshold(raw, midrange_threshold(raw)), axis=1)
     cut = proposals(latent, Proposals())
     column = np.repeat(np.arange(len(classes)), len(cut))
     segments = np.concatenate([found, np.column_stack([np.tile(cut, (len(classes), 1)), column])])  # (N, 3)
     where = segments.T
-    parts = {rule: segment_scores(raw, *where, rule=rule) for rule in ("max", "mean")}
-    parts["raw"] = segment_scores(raw, *where)
-    parts["c"] = segment_scores(expit(raw), *where)
-    parts["p"] = segment_scores(softmax(cas, axis=1)[:, classes], *where)
-    parts["range"] = (raw.max(0) - raw.min(0))[where[2]] + 1e-9
+    parts = {rule: segment_scores(raw, *where, rule=rule) for rule in ("max", "mean", "contrast")}
+    parts["c"] = segment_scores(belief, *where).clip(0)
+    parts["r"] = parts["c"] / segment_scores(belief, *where, rule="mean").clip(1e-12)
+    parts["g"] = np.sqrt(parts["c"] * parts["r"])
     segments[:, 2] = classes[segments[:, 2]]
     parts["s"] = scores[segments[:, 2]]
     return segments, np.arange(len(segments)) < len(found), parts
@@ -79,14 +83,20 @@ def main():
     parser.add_argument("annotations", type=Path)
     parser.add_argument("subset")
     parser.add_argument("runs", type=Path, nargs="+")
+    parser.add_argument("--words", type=Path, help="carry the classes of the runs over, by these word vectors")
     args = parser.parse_args()
     videos = of_subset(read_annotations(args.annotations), args.subset)
     features = load_features(args.features, videos)
     table = {name: {how: [] for how in HOW} for name in RULES}  # mAP of each run
     for run in args.runs:
-        method, trained = load_run(run)
-        predictions = [method.predict(features.video(i)) for i in range(len(features.names))]
-        found = [candidates(p.cas, p.latent) for p in predictions]
+        transfer = LabelTransfer() if args.words else None
+        model = Localizer.of(run, Localization(), None, transfer, classes_of(videos), args.words)
+        found = []
+        for i in range(len(features.names)):
+            p = model.method.predict(features.video(i))
+            found.append(
+                candidates(transfer_cas(p.cas, model.matrix, transfer) if transfer else p.cas, p.latent, bool(transfer))
+            )
         for name, rule in RULES.items():
             for how, values in table[name].items():
                 columns = []
@@ -96,7 +106,7 @@ def main():
                     start, end = some[:, :2].T * features.hop_s
                     columns.append([np.full(len(some), video), some[:, 2], start, end, score])
                 joined = (np.concatenate(c) for c in zip(*columns, strict=True))
-                detections = Detections(features.names, list(trained.classes), *joined)
+                detections = Detections(features.names, model.classes, *joined)
                 values.append(evaluate_all(detections, videos, (0.5,), protocols=("wtalc",))["wtalc"]["map"][0])
     print(f"| score | {' | '.join(HOW)} |\n|---|{'---|' * len(HOW)}")
     for name, row in table.items():
