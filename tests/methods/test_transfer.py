@@ -4,8 +4,12 @@ import numpy as np
 import pytest
 
 from actionbytes.errors import UserError
-from actionbytes.methods.parameters import LabelTransfer
+from actionbytes.localization.localize import Localization, localize
+from actionbytes.methods.base import Method, Prediction
+from actionbytes.methods.bytes import proposals
+from actionbytes.methods.parameters import LabelTransfer, Proposals
 from actionbytes.methods.transfer import transfer_cas, transfer_matrix
+from actionbytes.pipeline import Localizer
 
 SIMILARITY = np.array([[0.6, 0.2, -0.9, 0.2], [-0.1, 0.5, 0.4, 0.1]])
 
@@ -45,3 +49,31 @@ def test_activations_are_weighted_sums_of_probabilities():
 def test_a_target_without_a_source_is_an_error(similarity, line):
     with pytest.raises(UserError, match=line):
         transfer_matrix(np.array(similarity), LabelTransfer())
+
+
+class Given(Method):
+    """Predicts what it was given."""
+
+    def __init__(self, prediction):
+        self.__dict__["prediction"] = prediction
+
+    def loss(self, batch):
+        raise AssertionError("is never trained")
+
+    def predict(self, features):
+        return self.prediction
+
+
+@pytest.mark.parametrize("softmax", [True, False])
+def test_proposals_are_scored_by_transferred_probabilities_as_they_are(softmax):
+    rng = np.random.default_rng(0)
+    cas, latent = rng.normal(0, 3, (40, 4)).astype(np.float32), rng.normal(0, 1, (40, 6)).astype(np.float32)
+    transfer, how, cut = LabelTransfer(softmax=softmax), Localization(proposals=True), Proposals()
+    matrix = transfer_matrix(SIMILARITY, transfer)
+    method = Given(Prediction(cas.mean(0), cas, latent))
+    localizer = Localizer(method, 3, ("rgb",), ["a", "b"], how, cut, transfer, matrix)
+    found, carried = localizer(np.zeros((40, 3)), 1.0, 40.0)
+    pieces = proposals(latent, cut)
+    wanted, other = (localize(carried, how, pieces, probabilities).score for probabilities in (softmax, not softmax))
+    scores = [score for *_, score in found]
+    assert np.allclose(scores, wanted) and not (len(other) == len(wanted) and np.allclose(scores, other))
