@@ -4,8 +4,9 @@
 
 Every run is a seed of one model: W-TALC of the classes in ANNOTATIONS, or, with --words, any of other classes that are
 carried over by their names. Segments are the runs above the midrange, alone and with proposals beside them, under hard
-suppression at tIoU 0.5 and under soft. mAP (%) at tIoU 0.5, protocol wtalc, mean and deviation over the runs. To choose
-a score, give videos that no table is about.
+suppression at tIoU 0.5 and under soft; proposals and label transfer are the defaults, classes survive by a score above
+0 (with --words: above the mean). mAP (%) at tIoU 0.5, protocol wtalc, mean and deviation over the runs. To choose a
+score, give videos that no table is about.
 """
 
 import argparse
@@ -60,7 +61,8 @@ def candidates(
     where = segments.T
     parts = {rule: segment_scores(raw, *where, rule=rule) for rule in ("max", "mean", "contrast")}
     parts["c"] = segment_scores(belief, *where).clip(0)
-    parts["r"] = parts["c"] / segment_scores(belief, *where, rule="mean").clip(1e-12)
+    inside = segment_scores(belief, *where, rule="mean")
+    parts["r"] = np.divide(parts["c"], inside, out=np.zeros(len(inside)), where=inside > 0)
     parts["g"] = np.sqrt(parts["c"] * parts["r"])
     segments[:, 2] = classes[segments[:, 2]]
     parts["s"] = scores[segments[:, 2]]

@@ -101,8 +101,8 @@ def test_a_proposal_with_the_true_bounds_beats_the_run():
 @given(activations(), st.floats(0, 3), st.sampled_from([0.25, 1.0]), st.booleans(), st.integers(0, 2**32 - 1))
 def test_fit_spelled_out(cas, weight, margin, probabilities, seed):
     rng = np.random.default_rng(seed)
-    power = float(rng.choice([0, 0.5, 1, 2]))
-    cas = expit(cas) if probabilities else cas
+    power = float(rng.choice([0.25, 0.5, 1, 2]))
+    cas = expit(cas) - 0.2 if probabilities else cas  # below 0 too: negative weights of classes
     pairs = np.sort(rng.integers(0, len(cas) + 1, (10, 2)), axis=1)
     start, end = pairs[pairs[:, 0] < pairs[:, 1]].T
     column = rng.integers(0, cas.shape[1], len(start))
@@ -110,12 +110,12 @@ def test_fit_spelled_out(cas, weight, margin, probabilities, seed):
     parameters = Localization(fit_weight=weight, fit_power=power, margin=margin)
     found = confidence(cas, start, end, column, of_video, "fit", parameters, probabilities)
     for s, e, c, score in zip(start, end, column, found, strict=True):
-        belief = [float(x) if probabilities else 1 / (1 + np.exp(-float(x))) for x in cas[:, c]]
+        belief = [max(float(x), 0) if probabilities else 1 / (1 + np.exp(-float(x))) for x in cas[:, c]]
         reach = max(1, int(margin * (e - s)))
         outside = belief[max(s - reach, 0) : s] + belief[e : e + reach]
         inside, beside = np.mean(belief[s:e]), np.mean(outside) if outside else 0
         contrast = max(inside - beside, 0)
-        fit = math.sqrt(contrast * contrast / inside)  # of the contrast, and of what share of the inside it is
+        fit = contrast / math.sqrt(inside) if inside else 0  # the root of contrast * (contrast / inside)
         certainty = float(cas[s:e, c].max()) + weight * of_video[c]
         assert score == pytest.approx(fit**power * max(certainty, 0), abs=1e-6)
 

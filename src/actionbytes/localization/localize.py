@@ -51,7 +51,7 @@ class Localization(Parameters):
     margin: float = Field(0.25, gt=0, description="contrast, fit: width of each side's margin / segment length [R] 5.5")
     score_weight: float = Field(0.7, ge=0, description="max, mean, contrast: weight of the class's video score [C]")
     fit_weight: float = Field(2.0, ge=0, description="fit: weight of that score; the maximum has 1 [R] docs")
-    fit_power: float = Field(0.5, ge=0, le=4, description="fit: power of what says how well bounds fit [R] docs")
+    fit_power: float = Field(0.5, gt=0, le=4, description="fit: power of what says how well bounds fit [R] docs")
     suppression: Literal["soft", "hard"] = Field(
         "soft", description="with proposals: the worse of two that overlap loses score, or falls [R] docs"
     )
@@ -158,9 +158,9 @@ def confidence(
 
     `max` (W-TALC), `mean`, `contrast`: that inner score + score_weight * s_c. `fit` tells two questions apart. Is the
     class there? W-TALC's kind of answer, max + fit_weight * s_c. Does the segment begin and end where the class does?
-    From probabilities (`cas` itself, or behind a logistic function), where all of an action counts alike and all
-    background too, so that the height of a peak cannot stand in for its bounds: the geometric mean of their contrast,
-    inside - outside, and of its share of the inside, which is as large for a class that the model hardly believes in.
+    From probabilities (`cas` itself, at least 0, or behind a logistic function), where all of an action counts alike
+    and all background too, so that the height of a peak cannot stand in for its bounds: the geometric mean of inside -
+    outside and of (inside - outside) / inside, which does not depend on how large the probabilities are.
     Score: the first answer times the second to the power fit_power; either counts as 0 where it is negative.
     Deviation: the paper gives no score for proposals.
     """
@@ -168,7 +168,8 @@ def confidence(
         inner = segment_scores(cas, start, end, column, rule, parameters.margin)
         return inner + parameters.score_weight * of_video[column]
     certainty = segment_scores(cas, start, end, column, "max") + parameters.fit_weight * of_video[column]
-    belief = np.asarray(cas, dtype=np.float64) if probabilities else expit(np.asarray(cas, dtype=np.float64))  # (T, C)
+    belief = np.asarray(cas, dtype=np.float64)  # (T, C)
+    belief = belief.clip(0) if probabilities else expit(belief)  # weights of classes, or smoothing, may end below 0
     inside = segment_scores(belief, start, end, column, "mean")
     contrast = segment_scores(belief, start, end, column, "contrast", parameters.margin)
     share = np.divide(contrast, inside, out=np.zeros(len(inside)), where=inside > 0)

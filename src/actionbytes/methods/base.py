@@ -41,9 +41,9 @@ class Batch:
 class Prediction:
     """What a method says of one video of T snippets; float32 arrays.
 
-    scores: (C,) class scores of the video; cas: (T, C) class activation sequence, raw logits; latent: (T, l) or None;
-    attention: (T,) or None; streams: where each stream has a network of its own, what that one says; probabilities:
-    cas are no logits, but came by label transfer from probabilities.
+    scores: (C,) class scores of the video; cas: (T, C) class activation sequence, raw logits, or with `probabilities`
+    what label transfer made of probabilities; latent: (T, l) or None; attention: (T,) or None; streams: where each
+    stream has a network of its own, what that one says.
     """
 
     scores: NDArray[np.float32]
