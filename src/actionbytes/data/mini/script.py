@@ -25,6 +25,7 @@ RATES = ("25", "30", "30000/1001", "24")
 RATE_SHARES = (0.4, 0.3, 0.2, 0.1)
 SHAPES = ((80, 64), (64, 64), (96, 72), (64, 80), (112, 64), (88, 72))  # width, height at short_side 64
 WALK_SECONDS = (2.4, 6.0)  # one walk through three sub-actions; longer instances repeat it
+LEAST_GAP = 0.12  # seconds between two instances
 BROKEN = ("zero-byte", "truncated", "audio-only", "one-frame", "missing")
 
 
@@ -160,7 +161,7 @@ def _script(
     elif dataset.long:
         spans = _long_spans(label, duration, rng)
     else:
-        spans = _short_spans(label, list(dataset.labels), duration, rng)
+        spans = _short_spans(label, list(dataset.labels), duration, parameters, rng)
     look = _look(parameters, ACTIONS[dataset.labels[label]], dataset.trimmed, rng)
     stretches: list[Stretch] = []
     instances = []
@@ -220,9 +221,12 @@ def _clip_spans(label: str, duration: float, rng: np.random.Generator) -> list[t
 
 
 def _short_spans(
-    label: str, labels: list[str], duration: float, rng: np.random.Generator
+    label: str, labels: list[str], duration: float, parameters: MiniWorld, rng: np.random.Generator
 ) -> list[tuple[str, float, float]]:
-    """Three to twelve instances, mostly of 1 to 6 s, a few below one snippet, a few of tens of seconds."""
+    """Three to twelve instances, mostly of 1 to 6 s, a few below one snippet, a few of tens of seconds.
+
+    Gaps as in THUMOS14's test videos: some instances follow each other within a snippet, others are far apart.
+    """
     count = int(rng.integers(3, 13))
     lengths: list[float] = []
     while len(lengths) < count:
@@ -238,10 +242,10 @@ def _short_spans(
                 break
             length = rng.uniform(0.4, 0.9)
         lengths.append(length)
-    second = str(rng.choice(labels)) if rng.random() < 0.3 else label
+    second = str(rng.choice(labels)) if rng.random() < parameters.thumos14_second_class else label
     names = [second if rng.random() < 0.4 else label for _ in lengths]
     names[int(rng.integers(len(names)))] = label
-    return _placed(names, lengths, duration, rng)
+    return _placed(names, lengths, duration, LEAST_GAP, parameters.thumos14_gaps, rng)
 
 
 def _long_spans(label: str, duration: float, rng: np.random.Generator) -> list[tuple[str, float, float]]:
@@ -249,15 +253,15 @@ def _long_spans(label: str, duration: float, rng: np.random.Generator) -> list[t
     count = 1 if rng.random() < 0.7 else 2
     total = duration * rng.uniform(0.4, 0.85)
     first = rng.uniform(0.35, 0.65) if count == 2 else 1.0
-    return _placed([label] * count, [total * first, total * (1 - first)][:count], duration, rng)
+    return _placed([label] * count, [total * first, total * (1 - first)][:count], duration, 0.4, 1.0, rng)
 
 
 def _placed(
-    names: list[str], lengths: list[float], duration: float, rng: np.random.Generator
+    names: list[str], lengths: list[float], duration: float, least: float, evenness: float, rng: np.random.Generator
 ) -> list[tuple[str, float, float]]:
-    """Instances in random order with random gaps of at least 0.4 s between them."""
-    free = max(0.0, duration - sum(lengths) - 0.4 * (len(lengths) + 1))
-    gaps = 0.4 + free * rng.dirichlet(np.ones(len(lengths) + 1))
+    """Instances in random order with random gaps of at least `least` seconds: the evener, the more alike they are."""
+    free = max(0.0, duration - sum(lengths) - least * (len(lengths) + 1))
+    gaps = least + free * rng.dirichlet(np.full(len(lengths) + 1, evenness))
     order = rng.permutation(len(lengths))
     spans, at = [], 0.0
     for gap, index in zip(gaps, order, strict=False):

@@ -208,6 +208,10 @@ class MiniWorld(Parameters):
     thumos14_validation_videos: Count = Field(42, description="untrimmed videos for weak supervision")
     thumos14_test_videos: Count = Field(56, description="untrimmed videos for testing")
     thumos14_seconds: Seconds = Field((30.0, 80.0), description="shortest and longest of these videos")
+    thumos14_second_class: Share = Field(0.15, description="share of these videos that may show a second class")
+    thumos14_gaps: float = Field(
+        0.5, gt=0, le=100, description="evenness (Dirichlet) of the gaps between their instances; 0.5 as in THUMOS14"
+    )
     activitynet12_training_videos: Count = Field(24, description="untrimmed videos for weak supervision")
     activitynet12_validation_videos: Count = Field(24, description="untrimmed videos for testing")
     activitynet12_seconds: Seconds = Field((14.0, 32.0), description="shortest and longest of these videos")
