@@ -245,13 +245,15 @@ def test_activitynet13_shares_classes_with_activitynet12_and_leaves_word_vectors
 
 def test_untrimmed_videos_have_what_reality_has():
     """Default sizes: short and long instances, background, classes that meet, contexts without their action."""
-    lengths, shares, seen = [], [], Counter()
+    lengths, gaps, shares, classes, seen = [], [], [], [], Counter()
     for script in scripts(MiniWorld(), "thumos14"):
         assert 29.95 <= script.duration <= 80.05
         assert 3 <= len(script.instances) <= 12
         for first, second in combinations(script.instances, 2):
             assert first.end <= second.start
         lengths += [instance.end - instance.start for instance in script.instances]
+        gaps += [after.start - before.end for before, after in pairwise(script.instances)]
+        classes.append(len({instance.label for instance in script.instances}))
         shares.append(sum(i.end - i.start for i in script.instances) / script.duration)
         seen.update({(script.subset, instance.label) for instance in script.instances})
         edges = [(stretch.start, stretch.end) for stretch in script.stretches]
@@ -260,6 +262,11 @@ def test_untrimmed_videos_have_what_reality_has():
     assert min(seen.values()) >= 3
     assert np.mean(np.array(lengths) < 0.64) > 0.03
     assert max(lengths) > 10
+    assert 0.18 < np.mean(np.array(gaps) < 0.64) < 0.28  # 0.23 in THUMOS14's test videos
+    assert 0.28 < np.mean(np.array(gaps) < 1.28) < 0.40  # 0.33
+    assert 2.0 < np.median(gaps) < 3.2  # 2.6
+    assert max(classes) == 2
+    assert 0.05 < np.mean(np.array(classes) == 2) < 0.20  # 0.16
     assert 0.2 < np.mean(shares) < 0.5
     large = [
         sum(i.end - i.start for i in script.instances) / script.duration
