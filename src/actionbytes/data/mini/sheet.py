@@ -86,10 +86,13 @@ def _timeline(figure: Figure, where: SubplotSpec, parameters: MiniWorld) -> None
     axes.set_title(title, loc="left", fontsize=14, pad=5)
     axes = figure.add_subplot(lower)
     shades = dict(zip(sorted({i.label for i in script.instances}), ("#1f3a5f", "#a63d40", "#3b7a57"), strict=False))
+    named: dict[str, float] = {}  # where each name was last written; the colour says it again
     for instance in script.instances:
         axes.barh(0, instance.end - instance.start, left=instance.start, height=0.5, color=shades[instance.label])
         x = (instance.start + instance.end) / 2
-        axes.text(x, -0.32, instance.label, ha="center", va="bottom", fontsize=11, color=shades[instance.label])
+        if x - named.get(instance.label, -script.duration) > script.duration / 11:
+            axes.text(x, -0.32, instance.label, ha="center", va="bottom", fontsize=11, color=shades[instance.label])
+            named[instance.label] = x
     for stretch in script.stretches:
         motion = stretch.motion if stretch.motion in COLOURS else "background"
         axes.barh(1, stretch.end - stretch.start, left=stretch.start, height=0.7, color=COLOURS.get(motion, QUIET))
