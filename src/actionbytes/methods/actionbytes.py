@@ -9,8 +9,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.cluster import KMeans
-from sklearn.metrics import normalized_mutual_info_score
 from threadpoolctl import threadpool_limits
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -73,6 +71,8 @@ class ActionBytes(Wtalc):
 
         Classifier and transfer layer start anew, since clusters of two rounds have nothing to do with each other.
         """
+        from sklearn.metrics import normalized_mutual_info_score  # a second to load: only mining pays
+
         segments, owner, points = self.mine(rows, offsets)
         cluster, objective = kmeans(points, self.settings.clusters, self.settings.kmeans_iterations, rng)
         targets = np.zeros((len(labels), self.settings.clusters), dtype=bool)
@@ -158,6 +158,8 @@ def kmeans(points: NDArray[np.float32], clusters: int, iterations: int, rng: np.
     One thread, so that the result does not depend on the machine's cores. `points` is used as scratch space. An empty
     cluster is filled by scikit-learn with the point farthest from its centre. UserError if n < clusters.
     """
+    from sklearn.cluster import KMeans
+
     if len(points) < clusters:
         raise UserError(f"{len(points)} bytes cannot make {clusters} clusters; lower clusters or add videos")
     seed = int(rng.integers(2**31))
