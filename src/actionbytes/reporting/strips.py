@@ -59,7 +59,8 @@ def draw_strips(strips: Sequence[Strip], note: str, paths: Sequence[Path]) -> No
 
 
 def _heights(strip: Strip) -> list[float]:
-    rows = [FRAME_HEIGHT, *([CURVE_HEIGHT] if strip.curves else []), BAR_HEIGHT * len(strip.bars)]
+    bars = BAR_HEIGHT * max(len(strip.bars), 1.6) if strip.bars else 0  # a single row has to hold its letters
+    rows = [FRAME_HEIGHT, *([CURVE_HEIGHT] if strip.curves else []), bars]
     return [h for h in rows if h]
 
 
