@@ -26,7 +26,7 @@ STAGES = {
     "localize": 1,  # and evaluate
     "stills": 1,
     "render_table": 1,
-    "render_figure": 3,
+    "render_figure": 4,
 }
 
 

@@ -25,7 +25,8 @@ RATES = ("25", "30", "30000/1001", "24")
 RATE_SHARES = (0.4, 0.3, 0.2, 0.1)
 SHAPES = ((80, 64), (64, 64), (96, 72), (64, 80), (112, 64), (88, 72))  # width, height at short_side 64
 WALK_SECONDS = (2.4, 6.0)  # one walk through three sub-actions; longer instances repeat it
-LEAST_GAP = 0.12  # seconds between two instances
+LEAST_GAP, LONG_LEAST_GAP = 0.12, 0.4  # seconds between two instances, and where they are long
+LONG_EVENNESS = 1.0  # of gaps between long instances: uniform
 BROKEN = ("zero-byte", "truncated", "audio-only", "one-frame", "missing")
 
 
@@ -253,13 +254,14 @@ def _long_spans(label: str, duration: float, rng: np.random.Generator) -> list[t
     count = 1 if rng.random() < 0.7 else 2
     total = duration * rng.uniform(0.4, 0.85)
     first = rng.uniform(0.35, 0.65) if count == 2 else 1.0
-    return _placed([label] * count, [total * first, total * (1 - first)][:count], duration, 0.4, 1.0, rng)
+    lengths = [total * first, total * (1 - first)][:count]
+    return _placed([label] * count, lengths, duration, LONG_LEAST_GAP, LONG_EVENNESS, rng)
 
 
 def _placed(
     names: list[str], lengths: list[float], duration: float, least: float, evenness: float, rng: np.random.Generator
 ) -> list[tuple[str, float, float]]:
-    """Instances in random order with random gaps of at least `least` seconds: the evener, the more alike they are."""
+    """Instances in random order with random gaps of at least `least` seconds, the more alike the higher `evenness`."""
     free = max(0.0, duration - sum(lengths) - least * (len(lengths) + 1))
     gaps = least + free * rng.dirichlet(np.full(len(lengths) + 1, evenness))
     order = rng.permutation(len(lengths))
