@@ -1,6 +1,8 @@
 """A tiny world under git and DVC: one table, two figures, one seed, small enough to be copied for every test."""
 
+import hashlib
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -65,6 +67,27 @@ def loosen(folder: Path) -> None:
     paper = yaml.safe_load(path.read_text())
     paper["experiments"]["what2when_baseline"]["localization"] = {"nms": 0.3}
     path.write_text(yaml.safe_dump(paper, sort_keys=False))
+
+
+def objects(folder: Path) -> list[Path]:
+    """The objects in a remote or cache of DVC, in order: files named by their MD5, as 12/3456... or 12/3456....dir."""
+    named = re.compile(r"[0-9a-f]{2}/[0-9a-f]{30}(\.dir)?")
+    return sorted(path for path in folder.rglob("*") if path.is_file() and named.fullmatch("/".join(path.parts[-2:])))
+
+
+def half_objects(folder: Path) -> list[Path]:
+    """Those of `objects` that are not what their name says."""
+    md5 = {path: path.parent.name + path.name.removesuffix(".dir") for path in objects(folder)}
+    return [path for path, name in md5.items() if hashlib.md5(path.read_bytes()).hexdigest() != name]
+
+
+def cut_object(folder: Path, kept: float) -> Path:
+    """Leave this share of the largest object's bytes, writable, as while DVC writes it."""
+    path = max(objects(folder), key=lambda path: (path.stat().st_size, path))
+    content = path.read_bytes()
+    path.unlink()
+    path.write_bytes(content[: int(len(content) * kept)])
+    return path
 
 
 def small_project(root: Path, folder: Path) -> Path:
