@@ -60,3 +60,9 @@ def test_help_imports_nothing_heavy():
     code = "import sys, actionbytes.cli; print(sorted({'torch', 'numba', 'cv2', 'av', 'sklearn'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_localizing_does_not_import_scikit_learn():
+    code = "import sys, actionbytes.commands.localize, actionbytes.methods.actionbytes; print('sklearn' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "False"

@@ -4,6 +4,7 @@ import csv
 import json
 from types import SimpleNamespace
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
@@ -12,6 +13,7 @@ from actionbytes.errors import UserError
 from actionbytes.features.store import STREAMS, VideoFeatures, load_features, write_shard
 from actionbytes.figures import draw
 from actionbytes.methods.parameters import Stpn, Wtalc
+from actionbytes.reporting import strips
 from actionbytes.reporting.curves import LOSS, as_csv, draw_curve, losses, places
 from actionbytes.reporting.papers import Figure
 from actionbytes.reporting.strips import Bars, Strip, draw_strips, truth_bars
@@ -76,6 +78,23 @@ def test_strips_show_frames_bars_and_curves(tmp_path):
     strip = Strip("video", frames, 0.64, 5.76, bars, [("change", np.arange(9.0))], "change")
     draw_strips([strip, Strip("other", frames[:1], 0.64, 0.64, [])], "note", [tmp_path / "a.png"])
     assert (tmp_path / "a.png").stat().st_size > 5000
+
+
+@pytest.mark.parametrize("lines", [0, 1, 2])
+def test_letters_stay_within_the_bars_of_a_single_row(tmp_path, monkeypatch, lines):
+    sheets = []
+    monkeypatch.setattr(strips, "save", lambda sheet, path: sheets.append(sheet))
+    frames, curves = np.zeros((9, 16, 16, 3), np.uint8), [(f"curve {k}", np.arange(9.0)) for k in range(lines)]
+    strip = Strip("video", frames, 0.64, 5.76, [Bars("truth", [(0.0, 5.0, 1.0, "Jump")])], curves)
+    draw_strips([strip] * 3, "note", [tmp_path / "a.png"])
+    (sheet,) = sheets
+    sheet.canvas.draw()
+    labelled = [axes for axes in sheet.axes if axes.texts]
+    assert len(labelled) == 3
+    for axes in labelled:
+        letters, bar = axes.texts[0].get_window_extent(), axes.patches[0].get_window_extent()
+        assert bar.y0 <= letters.y0 < letters.y1 <= bar.y1
+    plt.close(sheet)
 
 
 def test_stills_round_trip_and_same_bytes(tmp_path):
