@@ -6,6 +6,7 @@
 
 Every row is one model, its mAP under protocol wtalc for thresholds, thresholds scored as proposals are, and proposals.
 `clips` is the share of training clips that it classifies. Prints Markdown; `--out` keeps the runs and goes on.
+`--method wtalc` with four times the iterations is W-TALC of as many steps as the start and three rounds.
 """
 
 import argparse
@@ -22,7 +23,8 @@ from actionbytes.evaluation.evaluate import evaluate_all
 from actionbytes.features.store import load_features
 from actionbytes.localization.localize import Localization, localize, to_seconds
 from actionbytes.methods.bytes import proposals
-from actionbytes.methods.parameters import ActionBytes, LabelTransfer, Proposals
+from actionbytes.methods.parameters import LabelTransfer, Proposals
+from actionbytes.methods.registry import method_parameters
 from actionbytes.methods.transfer import transfer_cas, transfer_matrix
 from actionbytes.parameters import validated, with_overrides
 from actionbytes.pipeline import classes_of, labels_of
@@ -102,15 +104,17 @@ def main():
     parser.add_argument("--source-subsets", nargs="+", default=["training", "validation"])
     parser.add_argument("--target-subset", default="test")
     parser.add_argument("--every", type=int, default=2, help="evaluate on every so many-th target video")
+    parser.add_argument("--method", choices=["actionbytes", "wtalc"], default="actionbytes")
     parser.add_argument("--smooth", type=int, default=1, help="moving average over so many snippets")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
     parser.add_argument("--set", dest="settings", action="append", default=[], metavar="KEY=VALUE")
     parser.add_argument("--out", type=Path, default=Path("runs"), help="folder that keeps the runs")
     args = parser.parse_args()
-    small = {"latent_dim": 1024, "clusters": 300, "training": {"iterations": 2000, "lr": 1e-3, "precision": "bf16"}}
-    values = with_overrides(small, tuple(args.settings))
+    mines = args.method == "actionbytes"
+    small = {"latent_dim": 1024, "training": {"iterations": 2000, "lr": 1e-3, "precision": "bf16"}}
+    values = with_overrides(small | ({"clusters": 300} if mines else {}), tuple(args.settings))
     training = validated(Training, values.pop("training"), "--set training")
-    parameters = validated(ActionBytes, values, "--set")
+    parameters = validated(method_parameters(args.method), values, "--set")
     source, _, sources, labels = read(*args.source, args.source_subsets, 1, args.smooth)
     target, videos, targets, _ = read(*args.target, [args.target_subset], args.every, args.smooth)
     matrix = transfer_matrix(similarity(targets, sources, args.vectors), LabelTransfer())
@@ -118,11 +122,11 @@ def main():
     print(f"| | {' | '.join(SCORING)} | clips |\n|---|{'---|' * (len(SCORING) + 1)}")
     for seed in args.seeds:
         start, out = time.perf_counter(), args.out / f"seed{seed}"
-        train("actionbytes", parameters, training, source, labels, sources, seed, out)
+        train(args.method, parameters, training, source, labels, sources, seed, out)
         seconds = time.perf_counter() - start
         rest = source, labels, target, videos, targets, matrix
-        row(f"W-TALC, seed {seed}", load_run(out / "init")[0], *rest)
-        for stage in range(1, parameters.rounds + 1):
+        row(f"W-TALC, seed {seed}", load_run(out / "init" if mines else out)[0], *rest)
+        for stage in range(1, parameters.rounds + 1) if mines else ():
             row(f"round {stage}", load_run(out, stage)[0], *rest)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(f"\n{seconds:.0f} s of training, peak memory {peak:.1f} GB\n", flush=True)
