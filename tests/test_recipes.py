@@ -26,11 +26,11 @@ def test_nan_has_no_digest():
 
 
 def test_name_changes_with_the_stage_version(monkeypatch: pytest.MonkeyPatch):
-    recipe = Recipe("decode", "25fps", {"decoding": Decoding()})
-    before = recipe.name
+    before, after = (Recipe("decode", "25fps", {"decoding": Decoding()}) for _ in range(2))
+    assert before.name == Recipe("decode", "25fps", {"decoding": Decoding()}).name
     monkeypatch.setitem(STAGES, "decode", STAGES["decode"] + 1)
-    assert recipe.name != before
-    assert recipe.name.startswith("25fps-")
+    assert after.name != before.name
+    assert after.name.startswith("25fps-")
 
 
 def test_recipe_is_written_whole(tmp_path: Path):

@@ -35,7 +35,10 @@ class NotInSuite(NotThere):
 
 
 class Making:
-    """What the active suite can make of its datasets: frames, features, runs, detections."""
+    """What the active suite can make of its datasets: frames, features, runs, detections.
+
+    Parameters and experiments do not change in its life, so what an experiment makes is worked out once.
+    """
 
     def __init__(self, config: Config, papers: Mapping[str, Paper], root: Path = Path()) -> None:
         self.config, self.papers, self.root = config, papers, root
@@ -44,6 +47,8 @@ class Making:
         self._own: dict[str, OwnData] = {}
         self.experiments: dict[str, Experiment] = {}
         self._digests: dict[Path, str] = {}
+        self._trained: dict[str, Run] = {}
+        self._found_in: dict[tuple[str, str], Localized] = {}
         for paper in papers.values():
             for name, values in paper.experiments.items():
                 if name in self.experiments:
@@ -206,6 +211,11 @@ class Making:
 
     def run(self, name: str) -> Run:
         """The training runs of an experiment; experiments that differ only after training share them."""
+        if name not in self._trained:
+            self._trained[name] = self._make_run(name)
+        return self._trained[name]
+
+    def _make_run(self, name: str) -> Run:
         experiment = self.experiment(name)
         sizes = self.suite.methods.get(experiment.method)
         where = f"experiment {name}"
@@ -264,6 +274,11 @@ class Making:
 
     def localized(self, name: str, target: str) -> Localized:
         """The detections of an experiment on a target."""
+        if (name, target) not in self._found_in:
+            self._found_in[name, target] = self._make_localized(name, target)
+        return self._found_in[name, target]
+
+    def _make_localized(self, name: str, target: str) -> Localized:
         experiment, run = self.experiment(name), self.run(name)
         if target not in experiment.targets:
             raise UserError(f"experiment {name}: has no target {target!r}; it names {', '.join(experiment.targets)}")

@@ -9,6 +9,7 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -61,12 +62,12 @@ class Recipe:
     slug: str
     spec: Mapping[str, Any]
 
-    @property
+    @cached_property  # a plan asks thousands of times
     def full(self) -> dict[str, Any]:
         """The recipe as it is written beside the artifact."""
         return {"stage": self.stage, "version": STAGES[self.stage], **plain(self.spec)}
 
-    @property
+    @cached_property
     def name(self) -> str:
         """Folder name of the artifact: `<slug>-<digest>`."""
         return f"{self.slug}-{digest(self.full)}"
