@@ -48,7 +48,7 @@ class Making:
         self.experiments: dict[str, Experiment] = {}
         self._digests: dict[Path, str] = {}
         self._trained: dict[str, Run] = {}
-        self._found_in: dict[tuple[str, str], Localized] = {}
+        self._detected: dict[tuple[str, str], Localized] = {}
         for paper in papers.values():
             for name, values in paper.experiments.items():
                 if name in self.experiments:
@@ -274,9 +274,9 @@ class Making:
 
     def localized(self, name: str, target: str) -> Localized:
         """The detections of an experiment on a target."""
-        if (name, target) not in self._found_in:
-            self._found_in[name, target] = self._make_localized(name, target)
-        return self._found_in[name, target]
+        if (name, target) not in self._detected:
+            self._detected[name, target] = self._make_localized(name, target)
+        return self._detected[name, target]
 
     def _make_localized(self, name: str, target: str) -> Localized:
         experiment, run = self.experiment(name), self.run(name)
