@@ -9,8 +9,8 @@
 import sys
 
 from actionbytes.errors import UserError
-from actionbytes.inventory import wanted
-from actionbytes.plan import TIERS, Plan
+from actionbytes.planning.inventory import wanted
+from actionbytes.planning.plan import TIERS, Plan
 
 try:
     plan = Plan.read()

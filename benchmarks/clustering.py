@@ -13,8 +13,8 @@ import time
 import numpy as np
 import torch
 
-from actionbytes.methods.actionbytes import ActionBytes, kmeans
-from actionbytes.methods.parameters import ActionBytes as Parameters
+from actionbytes.methods.actionbytes.network import ActionBytes, kmeans
+from actionbytes.methods.actionbytes.parameters import ActionBytesParameters as Parameters
 
 
 def peak() -> float:

@@ -18,8 +18,9 @@ import cv2
 import numpy as np
 
 from actionbytes.video.clips import Clip, write_clip
-from actionbytes.video.decode import Decoding, VideoReader, frames_of
-from actionbytes.video.flow import Flow, flow_pairs, stored
+from actionbytes.video.decode import VideoReader, frames_of
+from actionbytes.video.flow import flow_pairs, stored
+from actionbytes.video.parameters import Decoding, Flow
 
 CLIPS = Path(__file__).resolve().parents[2] / "shared" / "real" / "videos"
 

@@ -17,7 +17,7 @@ from tqdm import tqdm
 
 from actionbytes.data.annotations import of_subset, read_annotations
 from actionbytes.data.detections import Detections, read_detections
-from actionbytes.evaluation.evaluate import evaluate_all
+from actionbytes.evaluation.detection import evaluate_all
 
 TIOU = (0.5, 0.7)
 

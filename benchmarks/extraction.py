@@ -33,9 +33,12 @@ import torch
 from actionbytes.backbones.fast import convolve
 from actionbytes.backbones.i3d import I3D, flow_input, initialize, rgb_input
 from actionbytes.backbones.weights import save_i3d
-from actionbytes.features.extract import Extraction, MadeWith, WeightFile, stream_features
-from actionbytes.video.decode import Decoding, VideoReader
-from actionbytes.video.flow import Flow, flow_pairs
+from actionbytes.features.extract import stream_features
+from actionbytes.features.made_with import MadeWith, WeightFile
+from actionbytes.features.parameters import Extraction
+from actionbytes.video.decode import VideoReader
+from actionbytes.video.flow import flow_pairs
+from actionbytes.video.parameters import Decoding, Flow
 
 sys.path.insert(0, str(Path(__file__).parent))
 from i3d import plain_features
@@ -44,7 +47,8 @@ CLIPS = Path(__file__).resolve().parents[2] / "shared" / "real" / "videos"
 WORKER = """
 import json, sys
 from pathlib import Path
-from actionbytes.features.extract import MadeWith, stream_features
+from actionbytes.features.made_with import MadeWith
+from actionbytes.features.extract import stream_features
 
 made_with = MadeWith.model_validate(json.loads(sys.argv[2]))
 (made,) = stream_features([Path(sys.argv[1])], made_with, made_with.streams(), int(sys.argv[3]))

@@ -19,14 +19,16 @@ import cv2
 import numba
 import numpy as np
 
-from actionbytes.video.decode import Decoding, frames_of
-from actionbytes.video.flow import Flow, flow_pairs
+from actionbytes.video.decode import frames_of
+from actionbytes.video.flow import flow_pairs
+from actionbytes.video.parameters import Decoding, Flow
 
 CLIPS = Path(__file__).resolve().parents[2] / "shared" / "real" / "videos"
 BORDER = 8
 COMPILE = """
 import time, numpy as np
-from actionbytes.video.flow import Flow, flow_pairs
+from actionbytes.video.parameters import Flow
+from actionbytes.video.flow import flow_pairs
 start = time.perf_counter()
 list(flow_pairs(np.zeros((2, 24, 24, 3), np.uint8), Flow()))
 print(time.perf_counter() - start)

@@ -14,8 +14,9 @@ import click
 import torch
 from torch.nn import functional as F
 
-from actionbytes.backbones.fast import Inference, fast_features
+from actionbytes.backbones.fast import fast_features
 from actionbytes.backbones.i3d import CHUNK, I3D, NETWORK, initialize, same_padding
+from actionbytes.backbones.parameters import Inference
 
 
 def plain_features(state, x):

@@ -17,17 +17,15 @@ from pathlib import Path
 
 import numpy as np
 
-from actionbytes.data.annotations import of_subset, read_annotations
+from actionbytes.data.annotations import classes_of, labels_of, of_subset, read_annotations
 from actionbytes.data.detections import Detections
-from actionbytes.evaluation.evaluate import evaluate_all
+from actionbytes.evaluation.detection import evaluate_all
 from actionbytes.features.store import load_features
-from actionbytes.localization.localize import Localization, localize, to_seconds
-from actionbytes.methods.bytes import proposals
-from actionbytes.methods.parameters import LabelTransfer, Proposals
+from actionbytes.localization.bytes import Proposals, proposals
+from actionbytes.localization.thresholds import Localization, localize, to_seconds
+from actionbytes.localization.transfer import LabelTransfer, transfer_cas, transfer_matrix
 from actionbytes.methods.registry import method_parameters
-from actionbytes.methods.transfer import transfer_cas, transfer_matrix
 from actionbytes.parameters import validated, with_overrides
-from actionbytes.pipeline import classes_of, labels_of
 from actionbytes.training.loop import train
 from actionbytes.training.parameters import Training
 from actionbytes.training.runs import load_run

@@ -16,17 +16,16 @@ from statistics import mean, stdev
 import numpy as np
 from scipy.special import expit
 
-from actionbytes.data.annotations import of_subset, read_annotations
+from actionbytes.data.annotations import classes_of, of_subset, read_annotations
 from actionbytes.data.detections import Detections
-from actionbytes.evaluation.evaluate import evaluate_all
+from actionbytes.evaluation.detection import evaluate_all
 from actionbytes.features.store import load_features
-from actionbytes.localization.localize import Localization, surviving_classes, video_scores
+from actionbytes.localization.bytes import Proposals, proposals
 from actionbytes.localization.nms import nms, ranking, soft_nms
 from actionbytes.localization.segments import midrange_threshold, segment_scores, threshold
-from actionbytes.methods.bytes import proposals
-from actionbytes.methods.parameters import LabelTransfer, Proposals
-from actionbytes.methods.transfer import transfer_cas
-from actionbytes.pipeline import Localizer, classes_of
+from actionbytes.localization.thresholds import Localization, surviving_classes, video_scores
+from actionbytes.localization.transfer import LabelTransfer, transfer_cas
+from actionbytes.steps.detect import Localizer
 
 HOW = ("thresholds", "proposals, hard", "proposals, soft")
 # of a segment: maximum, mean and contrast of activations; from probabilities, contrast (c), what share of the inside it

@@ -14,15 +14,16 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from actionbytes.data.annotations import of_subset, read_annotations
+from actionbytes.data.annotations import classes_of, labels_of, of_subset, read_annotations
 from actionbytes.data.detections import Detections
-from actionbytes.evaluation.evaluate import evaluate_all
+from actionbytes.evaluation.detection import evaluate_all
 from actionbytes.features.store import load_features
-from actionbytes.localization.localize import to_seconds
-from actionbytes.methods.parameters import Proposals, Stpn, Wtalc
-from actionbytes.methods.stpn import Stpn as StpnMethod
+from actionbytes.localization.bytes import Proposals
+from actionbytes.localization.thresholds import to_seconds
+from actionbytes.methods.stpn.network import Stpn as StpnMethod
+from actionbytes.methods.stpn.parameters import StpnParameters as Stpn
+from actionbytes.methods.wtalc.parameters import WtalcParameters as Wtalc
 from actionbytes.parameters import validated, with_overrides
-from actionbytes.pipeline import classes_of, labels_of
 from actionbytes.training.loop import train
 from actionbytes.training.parameters import Training
 from actionbytes.training.runs import load_run

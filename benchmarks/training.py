@@ -19,9 +19,9 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from actionbytes.methods.base import threads
-from actionbytes.methods.parameters import Wtalc as WtalcParameters
-from actionbytes.methods.wtalc import Wtalc
+from actionbytes.methods.layers import threads
+from actionbytes.methods.wtalc.network import Wtalc
+from actionbytes.methods.wtalc.parameters import WtalcParameters
 from actionbytes.training.batches import Batches
 from actionbytes.training.parameters import Training
 

@@ -15,15 +15,14 @@ from statistics import mean, stdev
 
 import numpy as np
 
-from actionbytes.data.annotations import of_subset, read_annotations
+from actionbytes.data.annotations import classes_of, labels_of, of_subset, read_annotations
 from actionbytes.data.detections import Detections
-from actionbytes.evaluation.evaluate import evaluate_all
+from actionbytes.evaluation.detection import evaluate_all
 from actionbytes.features.store import load_features
-from actionbytes.localization.localize import Localization, localize, to_seconds
-from actionbytes.methods.bytes import proposals
-from actionbytes.methods.parameters import Proposals, Wtalc
+from actionbytes.localization.bytes import Proposals, proposals
+from actionbytes.localization.thresholds import Localization, localize, to_seconds
+from actionbytes.methods.wtalc.parameters import WtalcParameters as Wtalc
 from actionbytes.parameters import validated, with_overrides
-from actionbytes.pipeline import classes_of, labels_of
 from actionbytes.training.loop import train
 from actionbytes.training.parameters import Training
 from actionbytes.training.runs import load_run

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from actionbytes.recipes import STAGES, Recipe, digest, plain
-from actionbytes.video.decode import Decoding
+from actionbytes.video.parameters import Decoding
 
 
 def test_order_of_keys_does_not_matter():

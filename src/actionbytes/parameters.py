@@ -13,7 +13,7 @@ from actionbytes.errors import UserError
 class Parameters(BaseModel):
     """Base of all parameter groups: unknown keys are errors, values are frozen, defaults are checked too.
 
-    Each room declares its own group beside the code that uses it; `actionbytes.config` composes them.
+    Each room declares its own group beside the code that uses it; `actionbytes.planning.params` composes them.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)

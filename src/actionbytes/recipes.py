@@ -15,6 +15,8 @@ from typing import Any
 
 from pydantic import BaseModel
 
+from actionbytes.files import write_text
+
 STAGES = {
     # Raise a stage's number when its code changes what it makes: every artifact behind it then gets a new path.
     "render": 1,
@@ -48,12 +50,6 @@ def digest(value: Any, length: int = 10) -> str:
     return hashlib.sha256(text.encode()).hexdigest()[:length]
 
 
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content, read in pieces."""
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
 @dataclass(frozen=True)
 class Recipe:
     """What an artifact is made by: `stage` (a key of STAGES), a readable `slug`, the `spec` that decides it."""
@@ -76,11 +72,3 @@ class Recipe:
         """Write `recipe.json` into `folder` (made if needed), atomically."""
         folder.mkdir(parents=True, exist_ok=True)
         write_text(folder / "recipe.json", json.dumps(self.full, indent=1, sort_keys=True) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a text file so that it is whole or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)

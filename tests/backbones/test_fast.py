@@ -5,8 +5,9 @@ import torch
 from torch.nn import functional as F
 
 from actionbytes.backbones import fast
-from actionbytes.backbones.fast import FastI3D, Inference, PairedStem, fast_features, has_bf16, largest_along
+from actionbytes.backbones.fast import FastI3D, PairedStem, fast_features, has_bf16, largest_along
 from actionbytes.backbones.i3d import I3D, Unit, initialize, same_padding
+from actionbytes.backbones.parameters import Inference
 
 CPU = torch.device("cpu")
 

@@ -16,7 +16,7 @@ from actionbytes.commands.evaluate import evaluate
 from actionbytes.data.annotations import Instance, Video, write_annotations
 from actionbytes.data.detections import Detections, read_detections, write_detections
 from actionbytes.errors import UserError
-from actionbytes.evaluation.evaluate import evaluate_all
+from actionbytes.evaluation.detection import evaluate_all
 
 VIDEOS = {
     f"video_test_{v:07}": Video(

@@ -5,7 +5,7 @@ import json
 
 import pytest
 
-from actionbytes.data import files
+from actionbytes import files
 from actionbytes.data.annotations import Instance, Video, of_subset, read_annotations, write_annotations
 from actionbytes.errors import UserError
 

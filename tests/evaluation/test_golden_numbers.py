@@ -4,8 +4,8 @@ import pytest
 
 from actionbytes.data.annotations import Instance, Video, of_subset, read_annotations
 from actionbytes.data.detections import read_detections, with_class_names
-from actionbytes.data.files import read_json
-from actionbytes.evaluation.evaluate import evaluate_all, parse_tiou
+from actionbytes.evaluation.detection import evaluate_all, parse_tiou
+from actionbytes.files import read_json
 
 TIOU = parse_tiou("0.1:0.9:0.1")
 STPN_3311 = "52.12 44.20 34.70 26.06 17.70 10.09 4.99 1.34 0.10"

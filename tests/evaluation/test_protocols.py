@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from actionbytes.data.annotations import Instance, Video
 from actionbytes.data.detections import Detections
 from actionbytes.errors import UserError
-from actionbytes.evaluation.evaluate import evaluate_all
+from actionbytes.evaluation.detection import evaluate_all
 from actionbytes.evaluation.protocols import PROTOCOLS, in_scoring_order, mean_ap, score
 from actionbytes.evaluation.truth import Truth
 

@@ -10,9 +10,9 @@ import torch
 
 from actionbytes.backbones.i3d import I3D
 from actionbytes.backbones.weights import save_i3d
-from actionbytes.features.extract import Extraction, MadeWith, WeightFile
-from actionbytes.video.decode import Decoding
-from actionbytes.video.flow import Flow
+from actionbytes.features.made_with import MadeWith, WeightFile
+from actionbytes.features.parameters import Extraction
+from actionbytes.video.parameters import Decoding, Flow
 
 
 def _moving(path: Path, frames: int, seed: int = 0, side: int = 40) -> Path:

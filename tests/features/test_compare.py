@@ -5,14 +5,14 @@ import pytest
 import torch
 
 from actionbytes.backbones.i3d import I3D, flow_input, initialize, rgb_input
-from actionbytes.data.mini.render import write_video
-from actionbytes.data.mini.script import scripts
-from actionbytes.data.mini.world import MiniWorld
 from actionbytes.errors import UserError
 from actionbytes.features.compare import centred_cosine, common_share, compare, cosines, settings_apart
 from actionbytes.features.extract import with_flow
-from actionbytes.video.decode import Decoding, VideoReader
-from actionbytes.video.flow import Flow
+from actionbytes.mini.render import write_video
+from actionbytes.mini.script import scripts
+from actionbytes.mini.world import MiniWorld
+from actionbytes.video.decode import VideoReader
+from actionbytes.video.parameters import Decoding, Flow
 
 DIM, HOP = 96, 0.64
 

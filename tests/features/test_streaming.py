@@ -10,7 +10,7 @@ import pytest
 from actionbytes.data.manifests import Entry
 from actionbytes.features.ahead import ahead
 from actionbytes.features.extract import file_features, stream_features
-from actionbytes.features.stages import decode_shard, extract_shard, flow_shard
+from actionbytes.features.shards import decode_shard, extract_shard, flow_shard
 from actionbytes.features.store import read_statuses
 from actionbytes.recipes import Recipe
 from actionbytes.video.decode import BrokenVideo

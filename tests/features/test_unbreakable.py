@@ -13,11 +13,11 @@ import h5py
 import pytest
 
 from actionbytes.data.manifests import VIDEO_SUFFIXES, Entry, read_status
-from actionbytes.features.stages import STATUS, decode_shard, extract_shard, flow_shard
+from actionbytes.features.shards import STATUS, decode_shard, extract_shard, flow_shard
 from actionbytes.features.store import read_statuses
 from actionbytes.recipes import Recipe
 from actionbytes.video import isolated
-from actionbytes.video.decode import Decoding
+from actionbytes.video.parameters import Decoding
 
 RECIPE = Recipe("extract", "x", {})
 # One process that knows all modules; each line it reads is a folder to make a shard in, by a process that it forks.
@@ -26,8 +26,8 @@ import os, sys
 from pathlib import Path
 import actionbytes.backbones.fast, actionbytes.backbones.weights, actionbytes.video.tvl1
 from actionbytes.data.manifests import Entry
-from actionbytes.features import stages
-from actionbytes.features.extract import MadeWith
+from actionbytes.features import shards as stages
+from actionbytes.features.made_with import MadeWith
 from actionbytes.recipes import Recipe
 
 videos, made_with = Path(sys.argv[1]), MadeWith.model_validate_json(Path(sys.argv[2]).read_text())

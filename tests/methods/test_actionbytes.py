@@ -6,13 +6,13 @@ import torch
 from threadpoolctl import threadpool_limits
 
 from actionbytes.errors import UserError
-from actionbytes.methods.actionbytes import ActionBytes, kmeans
+from actionbytes.localization.bytes import bytes_of
+from actionbytes.methods.actionbytes.network import ActionBytes, kmeans
+from actionbytes.methods.actionbytes.parameters import ActionBytesParameters as Settings
 from actionbytes.methods.base import Batch
-from actionbytes.methods.bytes import bytes_of
-from actionbytes.methods.parameters import ActionBytes as Settings
-from actionbytes.methods.parameters import Wtalc as WtalcParameters
-from actionbytes.methods.registry import METHODS, method_class, method_parameters
-from actionbytes.methods.wtalc import Wtalc
+from actionbytes.methods.registry import known, method_class, method_parameters
+from actionbytes.methods.wtalc.network import Wtalc
+from actionbytes.methods.wtalc.parameters import WtalcParameters
 
 DIM, ATOMS = 12, 4
 
@@ -147,7 +147,7 @@ def test_fewer_bytes_than_clusters_is_an_error():
         kmeans(np.zeros((3, 2), dtype=np.float32), 5, 10, np.random.default_rng(0))
 
 
-@pytest.mark.parametrize("name", METHODS)
+@pytest.mark.parametrize("name", known())
 def test_every_method_of_the_registry_predicts(name):
     kind, group = method_class(name), method_parameters(name)
     assert kind.group is group  # the index says what the class says

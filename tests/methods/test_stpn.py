@@ -6,11 +6,12 @@ import torch
 
 from actionbytes.errors import UserError
 from actionbytes.features.store import PackedFeatures
+from actionbytes.localization.bytes import Proposals
 from actionbytes.localization.nms import segment_iou
-from actionbytes.localization.tcam import TCam
 from actionbytes.methods.base import Batch
-from actionbytes.methods.parameters import Proposals, Stpn
 from actionbytes.methods.registry import method_class
+from actionbytes.methods.stpn.detection import TCam
+from actionbytes.methods.stpn.parameters import StpnParameters as Stpn
 from actionbytes.parameters import validated
 from actionbytes.training.loop import train
 from actionbytes.training.parameters import Training

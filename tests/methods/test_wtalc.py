@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 import torch
 
-from actionbytes.methods.base import Batch, linear, threads
-from actionbytes.methods.parameters import Wtalc as WtalcParameters
-from actionbytes.methods.wtalc import Wtalc, coactivity_loss, kmax_scores, mil_loss, relu_dropout
+from actionbytes.methods.base import Batch
+from actionbytes.methods.layers import linear, threads
+from actionbytes.methods.wtalc.network import Wtalc, coactivity_loss, kmax_scores, mil_loss, relu_dropout
+from actionbytes.methods.wtalc.parameters import WtalcParameters
 
 
 @pytest.fixture(scope="module")

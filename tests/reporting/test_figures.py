@@ -10,13 +10,15 @@ import pytest
 
 from actionbytes.data.annotations import Instance
 from actionbytes.errors import UserError
-from actionbytes.features.store import STREAMS, VideoFeatures, load_features, write_shard
-from actionbytes.figures import draw
-from actionbytes.methods.parameters import Stpn, Wtalc
-from actionbytes.reporting import strips
-from actionbytes.reporting.curves import LOSS, as_csv, draw_curve, losses, places
-from actionbytes.reporting.papers import Figure
-from actionbytes.reporting.strips import Bars, Strip, draw_strips, truth_bars
+from actionbytes.features.kinds import STREAMS
+from actionbytes.features.store import VideoFeatures, load_features, write_shard
+from actionbytes.methods.stpn.parameters import StpnParameters as Stpn
+from actionbytes.methods.wtalc.parameters import WtalcParameters as Wtalc
+from actionbytes.papers.declared import Figure
+from actionbytes.reporting.figures import strips
+from actionbytes.reporting.figures.curves import LOSS, as_csv, draw_curve, losses, places
+from actionbytes.reporting.figures.draw import draw
+from actionbytes.reporting.figures.strips import Bars, Strip, draw_strips, truth_bars
 from actionbytes.training.loop import train
 from actionbytes.training.parameters import Training
 from actionbytes.training.runs import MODEL, load_run

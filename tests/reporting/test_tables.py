@@ -4,8 +4,9 @@ import io
 import pytest
 
 from actionbytes.errors import UserError
-from actionbytes.reporting.papers import Column, Row, Table
-from actionbytes.reporting.tables import COLUMNS, as_csv, as_latex, as_markdown, fill, value_at
+from actionbytes.evaluation.metrics import value_at
+from actionbytes.papers.declared import Column, Row, Table
+from actionbytes.reporting.tables import COLUMNS, as_csv, as_latex, as_markdown, fill
 
 TABLE = Table(
     number="Table 9",

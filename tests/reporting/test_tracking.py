@@ -2,8 +2,8 @@
 
 import re
 
+from actionbytes.papers.declared import Table
 from actionbytes.reporting.pages import as_html
-from actionbytes.reporting.papers import Table
 from actionbytes.reporting.recipe_words import describe, differences
 from actionbytes.reporting.tables import fill
 from actionbytes.reporting.tracking import POINTS, curve, headlines

@@ -13,7 +13,8 @@ import torch
 
 from actionbytes.errors import UserError
 from actionbytes.features.store import PackedFeatures
-from actionbytes.methods.parameters import ActionBytes, Wtalc
+from actionbytes.methods.actionbytes.parameters import ActionBytesParameters as ActionBytes
+from actionbytes.methods.wtalc.parameters import WtalcParameters as Wtalc
 from actionbytes.training.loop import train
 from actionbytes.training.parameters import Training
 from actionbytes.training.runs import CHECKPOINT, CONFIG, LOG, MODEL, STAGES, load_run, read_config

@@ -8,7 +8,7 @@ import av
 import numpy as np
 import pytest
 
-from actionbytes.video.decode import Decoding
+from actionbytes.video.parameters import Decoding
 
 
 def _numbered(number: int, size: tuple[int, int] = (96, 64)) -> np.ndarray:

@@ -5,7 +5,8 @@ import pytest
 
 from actionbytes.errors import UserError
 from actionbytes.video.clips import Clip, write_clip
-from actionbytes.video.flow import Flow, restored, stored
+from actionbytes.video.flow import restored, stored
+from actionbytes.video.parameters import Flow
 
 KINDS = [(np.uint8, 3), (np.float16, 2), (np.uint8, 2)]
 

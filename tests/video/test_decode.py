@@ -12,7 +12,8 @@ import pytest
 
 from actionbytes.errors import UserError
 from actionbytes.parameters import validated
-from actionbytes.video.decode import BrokenVideo, Decoding, Normaliser, VideoReader, frames_of
+from actionbytes.video.decode import BrokenVideo, Normaliser, VideoReader, frames_of
+from actionbytes.video.parameters import Decoding
 
 NTSC = Fraction(30000, 1001)
 

@@ -11,8 +11,9 @@ import torch
 
 from actionbytes.errors import UserError
 from actionbytes.parameters import validated
-from actionbytes.video.decode import Decoding, frames_of
-from actionbytes.video.flow import Flow, flow_pairs
+from actionbytes.video.decode import frames_of
+from actionbytes.video.flow import flow_pairs
+from actionbytes.video.parameters import Decoding, Flow
 
 
 @pytest.fixture(autouse=True)

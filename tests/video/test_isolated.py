@@ -8,8 +8,9 @@ import pytest
 
 from actionbytes.errors import UserError
 from actionbytes.video import isolated
-from actionbytes.video.decode import BrokenVideo, Decoding, VideoReader
+from actionbytes.video.decode import BrokenVideo, VideoReader
 from actionbytes.video.isolated import KNOWN, IsolatedReader
+from actionbytes.video.parameters import Decoding
 
 
 @pytest.fixture

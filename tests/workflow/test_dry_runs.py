@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from actionbytes.errors import UserError
-from actionbytes.plan import Plan
+from actionbytes.planning.plan import Plan
 
 
 def edited(project: Path, *path: str, value) -> None:

@@ -11,7 +11,7 @@ import time
 import pytest
 import yaml
 
-from actionbytes.plan import Plan
+from actionbytes.planning.plan import Plan
 
 RENDERED = {"render_table", "render_figure"}
 AFTER = {"localize_actions", "evaluate_detections"} | RENDERED  # what is behind localization

@@ -16,7 +16,7 @@ from actionbytes.backbones.i3d import I3D
 from actionbytes.backbones.published import git_blob_id
 from actionbytes.backbones.weights import save_i3d
 from actionbytes.errors import UserError
-from actionbytes.plan import Plan
+from actionbytes.planning.plan import Plan
 
 TABLE = "results/mine_gym.csv"
 SIDE = 32

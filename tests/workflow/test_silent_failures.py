@@ -11,7 +11,7 @@ import time
 import pytest
 import yaml
 
-from actionbytes.plan import Plan
+from actionbytes.planning.plan import Plan
 
 
 def wants(small, folder, *targets):

@@ -14,7 +14,7 @@ import yaml
 
 from actionbytes.data.annotations import of_subset, read_annotations
 from actionbytes.data.exclusions import read_excluded
-from actionbytes.plan import Plan
+from actionbytes.planning.plan import Plan
 
 TABLE = "results/table1_what2when.csv"
 WORLD = {

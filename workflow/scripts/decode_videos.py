@@ -3,9 +3,9 @@
 from dataclasses import replace
 from pathlib import Path
 
-from actionbytes.bridge import job, lines
 from actionbytes.data.manifests import entries_of_shard, read_manifest
-from actionbytes.features.stages import decode_shard
+from actionbytes.features.shards import decode_shard
+from actionbytes.steps.job import job, lines
 
 with job(snakemake):
     clips = snakemake.params.features

@@ -3,10 +3,10 @@
 import json
 from pathlib import Path
 
-from actionbytes.bridge import job
 from actionbytes.data.manifests import read_status
-from actionbytes.pipeline import evaluate_files
-from actionbytes.recipes import write_text
+from actionbytes.files import write_text
+from actionbytes.steps.evaluate import evaluate_files
+from actionbytes.steps.job import job
 
 with job(snakemake):
     set_aside = [s.video for s in read_status(Path(snakemake.input.videos)) if s.status == "set aside"]

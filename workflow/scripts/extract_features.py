@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from actionbytes.bridge import job, lines
-from actionbytes.features.extract import MadeWith, WeightFile
-from actionbytes.features.stages import extract_shard
+from actionbytes.features.made_with import MadeWith, WeightFile
+from actionbytes.features.shards import extract_shard
+from actionbytes.steps.job import job, lines
 
 with job(snakemake):
     features = snakemake.params.features

@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from actionbytes.bridge import job
-from actionbytes.data.annotations import of_subset, read_annotations
+from actionbytes.data.annotations import classes_of, of_subset, read_annotations
 from actionbytes.data.exclusions import matches, read_excluded, write_matches
 from actionbytes.data.words import ALIASES
-from actionbytes.pipeline import classes_of
+from actionbytes.steps.job import job
 
 with job(snakemake):
     excluded, out = snakemake.params.excluded, Path(snakemake.output[0])

@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from actionbytes.bridge import job, lines
-from actionbytes.pipeline import write_own
-from actionbytes.recipes import write_text
+from actionbytes.files import write_text
+from actionbytes.steps.job import job, lines
+from actionbytes.steps.list_own import write_own
 
 with job(snakemake):
     own = snakemake.params.own

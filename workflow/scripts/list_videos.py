@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from actionbytes.bridge import job
 from actionbytes.data.manifests import Status, write_rows
 from actionbytes.features.store import open_shard, read_statuses
+from actionbytes.steps.job import job
 
 with job(snakemake):
     statuses = []

@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from actionbytes.bridge import job, lines
-from actionbytes.data.annotations import of_subset, read_annotations
+from actionbytes.data.annotations import classes_of, of_subset, read_annotations
 from actionbytes.data.words import ALIASES
-from actionbytes.pipeline import Localizer, classes_of, localize_run, save_detections
+from actionbytes.steps.detect import Localizer, localize_run, save_detections
+from actionbytes.steps.job import job, lines
 
 with job(snakemake):
     what, out = snakemake.params.localized, Path(snakemake.output[0])

@@ -3,8 +3,8 @@
 import hashlib
 from pathlib import Path
 
-from actionbytes.bridge import job
 from actionbytes.data.manifests import read_manifest
+from actionbytes.steps.job import job
 from actionbytes.video.stills import CHUNK, pick_stills, write_stills
 
 with job(snakemake):

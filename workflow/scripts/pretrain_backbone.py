@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from actionbytes.bridge import job
-from actionbytes.pipeline import pretrain_stream
+from actionbytes.steps.job import job
+from actionbytes.steps.pretrain import pretrain_stream
 
 with job(snakemake):
     what, out = snakemake.params.weights, Path(snakemake.output[0])

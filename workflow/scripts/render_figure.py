@@ -2,10 +2,10 @@
 
 from pathlib import Path
 
-from actionbytes.bridge import job
-from actionbytes.figures import draw
-from actionbytes.recipes import write_text
+from actionbytes.files import write_text
+from actionbytes.reporting.figures.draw import draw
 from actionbytes.reporting.provenance import provenance
+from actionbytes.steps.job import job
 
 with job(snakemake):
     drawing, out = snakemake.params.drawing, snakemake.output

@@ -3,13 +3,13 @@
 import json
 from pathlib import Path
 
-from actionbytes.bridge import job
 from actionbytes.data.manifests import read_csv, write_csv
-from actionbytes.recipes import write_text
+from actionbytes.files import write_text
 from actionbytes.reporting.pages import as_html
 from actionbytes.reporting.provenance import provenance
 from actionbytes.reporting.tables import as_csv, as_latex, as_markdown, fill
 from actionbytes.reporting.tracking import curve, headlines
+from actionbytes.steps.job import job
 
 with job(snakemake):
     declared = snakemake.params.declared

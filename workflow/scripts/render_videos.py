@@ -4,9 +4,9 @@ import json
 import shutil
 from pathlib import Path
 
-from actionbytes.bridge import job
-from actionbytes.data.mini.render import render_dataset
-from actionbytes.recipes import write_text
+from actionbytes.files import write_text
+from actionbytes.mini.render import render_dataset
+from actionbytes.steps.job import job
 
 with job(snakemake):
     marker, recipe = Path(snakemake.output.world), snakemake.params.recipe

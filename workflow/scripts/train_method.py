@@ -2,9 +2,9 @@
 
 from pathlib import Path
 
-from actionbytes.bridge import job
 from actionbytes.data.exclusions import read_excluded
-from actionbytes.pipeline import train_run
+from actionbytes.steps.job import job
+from actionbytes.steps.train import train_run
 
 with job(snakemake):
     run, out = snakemake.params.run, Path(snakemake.output[0]).parent

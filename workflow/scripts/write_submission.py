@@ -2,11 +2,10 @@
 
 from pathlib import Path
 
-from actionbytes.bridge import job
-from actionbytes.data.annotations import of_subset, read_annotations
+from actionbytes.data.annotations import classes_of, of_subset, read_annotations
 from actionbytes.data.detections import read_detections
 from actionbytes.data.submission import write_submission
-from actionbytes.pipeline import classes_of
+from actionbytes.steps.job import job
 
 with job(snakemake):
     everything = read_annotations(snakemake.params.annotations)

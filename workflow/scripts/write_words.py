@@ -2,8 +2,8 @@
 
 from pathlib import Path
 
-from actionbytes.bridge import job
-from actionbytes.data.mini.vocabulary import write_word_vectors
+from actionbytes.mini.vocabulary import write_word_vectors
+from actionbytes.steps.job import job
 
 with job(snakemake):
     write_word_vectors(snakemake.params.world, Path(snakemake.output[0]))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from actionbytes.backbones.i3d import CHUNK, I3D, NETWORK, MaxPool, Mixed, Size, Unit, pad_same, same_padding
-from actionbytes.backbones.inference import Inference
+from actionbytes.backbones.parameters import Inference
 
 __all__ = ["FastI3D", "Features", "Inference", "fast_features", "has_bf16"]
 

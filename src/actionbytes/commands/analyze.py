@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from actionbytes.commands.evaluate import group_options, input_options, load, table
+from actionbytes.commands.inputs import load
+from actionbytes.commands.options import group_options, input_options, table
 from actionbytes.errors import UserError
 from actionbytes.evaluation.truth import Quirks
 

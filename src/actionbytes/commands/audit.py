@@ -10,10 +10,10 @@ import click
 @click.option("--out", type=click.Path(path_type=Path), default="results/audit.csv", show_default=True, help="CSV.")
 def audit(papers: Path, out: Path) -> None:
     """Print and write every contradiction found by rule in the papers' published numbers (docs/audit.md)."""
-    from actionbytes.data.files import write_file
-    from actionbytes.reporting.audit import audit as find
-    from actionbytes.reporting.audit import to_csv, to_text
-    from actionbytes.reporting.papers import read_papers
+    from actionbytes.files import write_file
+    from actionbytes.papers.audit import audit as find
+    from actionbytes.papers.audit import to_csv, to_text
+    from actionbytes.papers.declared import read_papers
 
     declared = read_papers(papers)
     findings = find(declared)

@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 import click
 
-from actionbytes.commands._options import FILE
+from actionbytes.commands.inputs import made_with_of
+from actionbytes.commands.options import FILE, report
 
 if TYPE_CHECKING:
-    from actionbytes.features.compare import Finding, Fit
+    pass
 
 
 @click.command("compare-features")
@@ -42,20 +43,3 @@ def compare_features(a: Path, b: Path, videos: int) -> None:
     report(findings, fits)
     if any(finding.kind not in ("same", "close") for finding in findings):
         sys.exit(1)
-
-
-def report(findings: "list[Finding]", fits: "list[Fit]") -> None:
-    """Print how well the streams agree, then what was found."""
-    for fit in fits:
-        name = fit.a if fit.a == fit.b else f"{fit.a} of A, {fit.b} of B"
-        cosines = f"mean cosine {fit.mean:.5f}, least {fit.least:.5f}, centred {fit.centred:.5f}"
-        print(f"{name}: {cosines}, {fit.snippets} snippets")
-    for finding in findings:
-        print(f"{finding.kind}: {finding.says}")
-
-
-def made_with_of(path: Path) -> dict | None:
-    """How shards say they were made; None where they do not (`.npy`, imported)."""
-    from actionbytes.features.store import read_made_with
-
-    return read_made_with(path) if path.is_file() or any(path.glob("*.h5")) else None

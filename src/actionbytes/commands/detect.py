@@ -5,8 +5,8 @@ from pathlib import Path
 
 import click
 
-from actionbytes.commands._options import FILE, FOLDER, bar, chosen_device, settings
-from actionbytes.commands.localize import chosen_settings
+from actionbytes.commands.inputs import chosen_settings
+from actionbytes.commands.options import FILE, FOLDER, bar, chosen_device, settings
 
 
 @click.command()
@@ -36,14 +36,14 @@ def detect(
 
     --set changes localization.* and proposals.*, for example --set localization.class_rule=zero.
     """
-    from actionbytes.commands.features import video_files
+    from actionbytes.commands.inputs import video_files
     from actionbytes.data.annotations import read_annotations
     from actionbytes.data.detections import Detections
     from actionbytes.errors import UserError
     from actionbytes.features.extract import stream_features
-    from actionbytes.features.making import making_of
-    from actionbytes.pipeline import Localizer, save_detections
-    from actionbytes.reporting.timeline import Timeline, draw_timeline
+    from actionbytes.features.made_with import making_of
+    from actionbytes.reporting.figures.timeline import Timeline, draw_timeline
+    from actionbytes.steps.detect import Localizer, save_detections
 
     usual = {"class_rule": "mean", "proposals": proposals}
     localization, cutting, _ = chosen_settings(run, settings, usual)

@@ -1,59 +1,23 @@
 """`actionbytes evaluate`: mAP of detections under one protocol, or under all of them beside each other."""
 
 import json
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 import click
 
-from actionbytes.data.annotations import Video, of_subset, read_annotations
-from actionbytes.data.detections import Detections, read_detections, with_class_names
-from actionbytes.data.files import read_text, write_file
+from actionbytes.commands.inputs import load
+from actionbytes.commands.options import group_options, input_options, table
+from actionbytes.data.annotations import Video
+from actionbytes.data.detections import Detections
 from actionbytes.errors import UserError
-from actionbytes.evaluation.evaluate import Evaluation, evaluate_all, parse_tiou
+from actionbytes.evaluation.detection import Evaluation, evaluate_all, parse_tiou
 from actionbytes.evaluation.protocols import PROTOCOLS
 from actionbytes.evaluation.truth import Quirks
+from actionbytes.files import read_text, write_file
 
 RECALL_AT = (1, 5, 10, 50, 100)
-
-
-def input_options(command: Callable) -> Callable:
-    """DET, GT and how they are read: what `evaluate` and `analyze` share."""
-    for decorate in reversed(
-        (
-            click.argument("det", type=click.Path(path_type=Path)),
-            click.argument("gt", type=click.Path(path_type=Path)),
-            click.option("--subset", help="Subset of the truth, such as test; needed if there are several."),
-            click.option("--ignore-unknown", is_flag=True, help="Leave out and count what the truth does not know."),
-            click.option("--drop-invalid", is_flag=True, help="Leave out and count detections that are no segments."),
-            click.option(
-                "--class-numbers",
-                type=click.Choice(["position", "challenge"]),
-                help="THUMOS14 classes given as numbers: 1-20 in alphabetical order, or 7-97.",
-            ),
-        )
-    ):
-        command = decorate(command)
-    return command
-
-
-def group_options(group: type[Quirks]) -> Callable:
-    """A command-line option for each field of a parameter group: same name, default and description."""
-
-    def decorate(command: Callable) -> Callable:
-        for name, field in reversed(group.model_fields.items()):
-            flag, shown = f"--{name.replace('_', '-')}", {"default": field.default, "show_default": True}
-            text = field.description[0].upper() + field.description[1:] + "."
-            if field.annotation is bool:
-                option = click.option(f"{flag}/--no-{flag[2:]}", help=text, **shown)
-            else:
-                kind = click.Choice(get_args(field.annotation)) if get_args(field.annotation) else field.annotation
-                option = click.option(flag, type=kind, help=text, **shown)
-            command = option(command)
-        return command
-
-    return decorate
 
 
 @click.command()
@@ -120,26 +84,6 @@ def evaluate(
         write_file(path, text)
 
 
-def load(
-    det: Path, gt: Path, subset: str | None, ignore_unknown: bool, drop_invalid: bool, class_numbers: str | None
-) -> tuple[Detections, dict[str, Video], set[str]]:
-    """Detections with class names, the videos of the subset, and all classes that the truth file knows."""
-    annotated = read_annotations(gt)
-    detections = read_detections(det, drop_invalid=drop_invalid)
-    subsets = sorted({video.subset for video in annotated.values()})
-    if subset is None and len(subsets) > 1:
-        raise UserError(f"{gt}: has the subsets {', '.join(subsets)}: say which with --subset")
-    videos = of_subset(annotated, subset or subsets[0])
-    classes = {instance.label for video in annotated.values() for instance in video.instances}
-    elsewhere = [name for name in detections.videos if name in annotated and name not in videos]
-    if elsewhere and not ignore_unknown:
-        raise UserError(
-            f"{det}: video {elsewhere[0]!r} is in subset {annotated[elsewhere[0]].subset!r}, not in "
-            f"{subset or subsets[0]!r} ({len(elsewhere)} such); --ignore-unknown leaves them out and counts them"
-        )
-    return with_class_names(detections, sorted(classes), class_numbers), videos, classes
-
-
 def _names(path: Path, videos: Mapping[str, Video]) -> set[str]:
     names = {line.strip() for line in read_text(path).splitlines() if line.strip()}
     if not names & videos.keys():
@@ -156,7 +100,7 @@ def _average_recall(
     options: dict[str, Any],
 ) -> dict[str, Any]:
     from actionbytes.data.detections import select
-    from actionbytes.evaluation.proposals import TIOU, average_recall
+    from actionbytes.evaluation.recall import TIOU, average_recall
     from actionbytes.evaluation.truth import apply_quirks, without
 
     kept, _ = apply_quirks(videos, Quirks(**{name: options[name] for name in Quirks.model_fields}))
@@ -243,15 +187,6 @@ def _rows(result: dict[str, dict[str, Any]]) -> Iterator[Sequence]:
         for key, label in (("map", "mean"), ("map_full_truth", "mean, all listed videos")):
             for t, value in zip(metrics["tiou"], metrics.get(key, ()), strict=False):
                 yield name, label, t, value, instances["total"], detections["scored"]
-
-
-def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table: the first column to the left, the others to the right."""
-    widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
-    return [
-        "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
-        for row in rows
-    ]
 
 
 def csv_text(rows: Iterable[Sequence]) -> str:

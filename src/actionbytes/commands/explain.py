@@ -14,7 +14,7 @@ def explain(table: Path, row: str | None, column: str | None) -> None:
 
     Runs, seeds, features, weights, videos used and set aside, commit, versions, and what the jobs behind it took.
     """
-    from actionbytes.plan import Plan
+    from actionbytes.planning.plan import Plan
     from actionbytes.reporting.explanation import costs, explain_cell, read_provenance, sources, table_lines
 
     made = read_provenance(table)

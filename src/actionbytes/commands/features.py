@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from actionbytes.commands._options import FILE, bar, chosen_device, settings
+from actionbytes.commands.inputs import video_files
+from actionbytes.commands.options import FILE, bar, chosen_device, settings
 
 
 @click.command()
@@ -47,14 +48,14 @@ def features(
 
     from actionbytes.data.manifests import Status
     from actionbytes.errors import UserError
-    from actionbytes.features.extract import MadeWith, stream_features
-    from actionbytes.features.making import making_of
+    from actionbytes.features.extract import stream_features
+    from actionbytes.features.made_with import MadeWith, making_of
     from actionbytes.features.store import write_npy, write_shard
     from actionbytes.recipes import plain
 
     threads = threads or os.cpu_count() or 1
     if verify:
-        from actionbytes.commands._verify import verify as verify_features
+        from actionbytes.commands.verify import verify as verify_features
 
         def making(known: dict | None) -> MadeWith:
             return making_of(run, weights_rgb, weights_flow, settings, precision, known)
@@ -89,23 +90,3 @@ def features(
     if not used:
         raise UserError("no video could be used")
     print(f"{out}: {used}/{len(statuses)} videos")
-
-
-def video_files(arguments: tuple[Path, ...], same_names: bool = False) -> list[Path]:
-    """The files among the arguments and the videos in its folders; two of one name are an error, unless allowed."""
-    from actionbytes.data.manifests import VIDEO_SUFFIXES
-    from actionbytes.errors import UserError
-
-    paths: list[Path] = []
-    for argument in arguments:
-        if argument.is_dir():
-            inside = sorted(p for p in argument.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
-            if not inside:
-                raise UserError(f"{argument}: holds no video ({', '.join(sorted(VIDEO_SUFFIXES))})")
-            paths += inside
-        else:
-            paths.append(argument)
-    names = [path.stem for path in paths]
-    if not same_names and (twice := {name for name in names if names.count(name) > 1}):
-        raise UserError(f"two files are named {min(twice)}; features are stored by that name, so rename one")
-    return paths

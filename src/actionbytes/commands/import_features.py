@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from actionbytes.commands._options import FILE, FOLDER, bar
+from actionbytes.commands.options import FILE, FOLDER, bar
 
 
 @click.command("import-features")

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from actionbytes.commands._options import FOLDER, bar
+from actionbytes.commands.options import FOLDER, bar
 
 
 @click.command()
@@ -20,7 +20,7 @@ def index(folder: Path) -> None:
     from actionbytes.data.annotations import read_annotations
     from actionbytes.data.manifests import VIDEO_SUFFIXES
     from actionbytes.errors import UserError
-    from actionbytes.recipes import file_digest, write_text
+    from actionbytes.files import file_digest, write_text
 
     videos = read_annotations(folder / "annotations.json")
     files = sorted(p for p in (folder / "videos").rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)

@@ -1,41 +1,11 @@
 """`actionbytes localize`: a run and features to detections."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 import click
-from pydantic import Field
 
-from actionbytes.commands._options import FILE, FOLDER, bar, features_dir, settings
-from actionbytes.localization.localize import Localization
-from actionbytes.methods.parameters import LabelTransfer, Proposals
-from actionbytes.methods.registry import method_parameters
-from actionbytes.parameters import Parameters, validated, with_overrides
-
-
-class Settings(Parameters):
-    """What --set changes; what there is of localization depends on the run's method."""
-
-    localization: dict[str, Any] = Field(default_factory=dict)
-    proposals: Proposals = Proposals()
-    transfer: LabelTransfer = LabelTransfer()
-
-
-def chosen_settings(
-    run: Path, settings: tuple[str, ...], defaults: Mapping[str, Any]
-) -> tuple[Parameters, Proposals, LabelTransfer]:
-    """Localization (of the group that the run's method has), proposals and transfer as set.
-
-    defaults: of localization, where the method has thresholds on activations (`Localization`).
-    """
-    from actionbytes.training.runs import read_config
-
-    chosen = validated(Settings, with_overrides({}, settings), "--set")
-    group = method_parameters(read_config(run).method).localization
-    base = defaults if group is Localization else {}
-    localization = validated(group, {**base, **chosen.localization}, "--set localization")
-    return localization, chosen.proposals, chosen.transfer
+from actionbytes.commands.inputs import chosen_settings
+from actionbytes.commands.options import FILE, FOLDER, bar, features_dir, settings
 
 
 @click.command()
@@ -61,9 +31,9 @@ def localize(
 
     --set changes localization.*, proposals.* and transfer.*, for example --set localization.class_rule=mean.
     """
-    from actionbytes.data.annotations import of_subset, read_annotations
+    from actionbytes.data.annotations import classes_of, of_subset, read_annotations
     from actionbytes.errors import UserError
-    from actionbytes.pipeline import Localizer, classes_of, localize_run, save_detections
+    from actionbytes.steps.detect import Localizer, localize_run, save_detections
 
     switched = ("localization.proposals=true", *settings) if proposals else settings
     localization, cutting, how = chosen_settings(run, switched, {})

@@ -9,8 +9,8 @@ import click
 @click.option("--root", type=click.Path(path_type=Path), default=".", show_default=True, help="Folder of the project.")
 def plan(root: Path) -> None:
     """Write `results/.keys/stage-*.json`: the names of all that params.yaml and papers/*.yaml ask for (dvc.yaml)."""
-    from actionbytes.inventory import wanted, write_stage_keys
-    from actionbytes.plan import Plan
+    from actionbytes.planning.inventory import wanted, write_stage_keys
+    from actionbytes.planning.plan import Plan
 
     current = Plan.read(root)
     changed, files = write_stage_keys(current), wanted(current)

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from actionbytes.commands._options import FOLDER
+from actionbytes.commands.options import FOLDER
 
 
 @click.group()
@@ -54,8 +54,8 @@ def prune(yes: bool, root: Path) -> None:
 
     Only folders and files under a recipe's name are ever touched: no videos, no lists, no tables, no other suite.
     """
-    from actionbytes.inventory import delete, unnamed
-    from actionbytes.plan import Plan
+    from actionbytes.planning.inventory import delete, unnamed
+    from actionbytes.planning.plan import Plan
 
     plan = Plan.read(root)
     found = unnamed(plan)
@@ -71,7 +71,7 @@ def prune(yes: bool, root: Path) -> None:
 
 def _recipes(what: str) -> dict[str, dict[str, Any]]:
     """Title -> recipe of an artifact's path, an experiment's run, or everything that a table shows."""
-    from actionbytes.plan import Plan
+    from actionbytes.planning.plan import Plan
     from actionbytes.reporting.recipe_words import read_recipe
 
     path = Path(what)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import click
 
-from actionbytes.commands._options import FOLDER
+from actionbytes.commands.options import FOLDER
 
 
 @click.command()
@@ -29,9 +29,9 @@ def reproduce(table: Path, source: str, cores: int, scratch: Path | None) -> Non
     Exit status 0 if everything is identical, 1 if not; then it says what differs and by how much.
     """
     from actionbytes.errors import UserError
-    from actionbytes.plan import Plan
+    from actionbytes.planning.plan import Plan
+    from actionbytes.planning.reproduction import compare, make, prepare
     from actionbytes.reporting.explanation import read_provenance
-    from actionbytes.reproduction import compare, make, prepare
 
     plan, name, features = Plan.read(), table.stem, source == "features"
     if name not in plan.tables():

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import click
 
-from actionbytes.commands._options import FILE
+from actionbytes.commands.options import FILE
 
 
 @click.command()
@@ -15,10 +15,9 @@ from actionbytes.commands._options import FILE
 @click.option("--out", required=True, type=FILE, help="The submission, JSON.")
 def submission(detections: Path, annotations: Path, subset: str, details: str, out: Path) -> None:
     """Check DETECTIONS against the labels, videos and durations of ANNOTATIONS and write a submission."""
-    from actionbytes.data.annotations import of_subset, read_annotations
+    from actionbytes.data.annotations import classes_of, of_subset, read_annotations
     from actionbytes.data.detections import read_detections
     from actionbytes.data.submission import write_submission
-    from actionbytes.pipeline import classes_of
 
     everything, found = read_annotations(annotations), read_detections(detections)
     videos = of_subset(everything, subset)

@@ -4,15 +4,15 @@ from pathlib import Path
 
 import click
 
-from actionbytes.commands._options import FILE, FOLDER, features_dir, settings, steps
-from actionbytes.methods.registry import METHODS, method_parameters
+from actionbytes.commands.options import FILE, FOLDER, features_dir, settings, steps
+from actionbytes.methods.registry import known, method_parameters
 from actionbytes.parameters import validated, with_overrides
 from actionbytes.training.parameters import Training
 
 
 def parameter_help() -> str:
     """What can be set, for --help."""
-    groups = [("training.", Training), *((f"{name}: ", entry.parameters) for name, entry in METHODS.items())]
+    groups = [("training.", Training), *((f"{name}: ", method_parameters(name)) for name in known())]
     lines = []
     for prefix, group in groups:
         fields = ", ".join(f"{key}={field.default}" for key, field in group.model_fields.items())
@@ -44,7 +44,7 @@ def train(
 
     Parameters of the method are set as --set latent_dim=512, those of training as --set training.iterations=1000.
     """
-    from actionbytes.pipeline import train_run
+    from actionbytes.steps.train import train_run
 
     group = method_parameters(method)
     values = with_overrides({}, settings)

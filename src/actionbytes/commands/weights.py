@@ -39,14 +39,7 @@ def convert(file: Path, out: Path | None) -> None:
 
 def description(file: Path) -> dict[str, str]:
     """What `inspect` prints, name by name; raises UserError for a file that is no I3D."""
-    from actionbytes.backbones.weights import (
-        STREAMS,
-        git_blob_id,
-        identify,
-        load_i3d,
-        read_weights,
-        weights_digest,
-    )
+    from actionbytes.backbones.weights import STREAMS, git_blob_id, identify, load_i3d, read_weights, weights_digest
 
     model = load_i3d(file)
     state, about = read_weights(file)

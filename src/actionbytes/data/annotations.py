@@ -8,13 +8,15 @@ import difflib
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actionbytes.data.files import read_json, read_text, write_file
+import numpy as np
+
 from actionbytes.errors import UserError
+from actionbytes.files import read_json, read_text, write_file
 
 SUBSETS = {"train": "training", "val": "validation", "valid": "validation", "testing": "test"}
 MAX_SECONDS = 1e9  # beyond is a broken number, and sums of such times would overflow
@@ -197,3 +199,17 @@ def _read_thumos_folder(folder: Path) -> dict[str, Video]:
         name: Video(name, subset, instances=tuple(instances), ambiguous=tuple(ambiguous))
         for name, (subset, instances, ambiguous) in sorted(rows.items())
     }
+
+
+def classes_of(videos: Mapping[str, Video]) -> list[str]:
+    """The class names of annotated videos, sorted."""
+    return sorted({label for video in videos.values() for label in video.labels})
+
+
+def labels_of(names: Sequence[str], videos: Mapping[str, Video], classes: Sequence[str]) -> np.ndarray:
+    """(N, C) multi-hot video labels: which classes have an instance in which video."""
+    column = {label: c for c, label in enumerate(classes)}
+    labels = np.zeros((len(names), len(classes)), bool)
+    for i, name in enumerate(names):
+        labels[i, [column[label] for label in videos[name].labels]] = True
+    return labels

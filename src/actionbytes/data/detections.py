@@ -12,8 +12,8 @@ from typing import Any, Literal
 import numpy as np
 
 from actionbytes.data.annotations import MAX_SECONDS, nearest
-from actionbytes.data.files import read_json, read_text, write_file
 from actionbytes.errors import UserError
+from actionbytes.files import read_json, read_text, write_file
 
 THUMOS14_NUMBERS = {  # number of a class in the THUMOS14 challenge; sorted by number is sorted by name
     **{7: "BaseballPitch", 9: "BasketballDunk", 12: "Billiards", 21: "CleanAndJerk", 22: "CliffDiving"},

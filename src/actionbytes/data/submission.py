@@ -9,8 +9,8 @@ import numpy as np
 
 from actionbytes.data.annotations import Video, nearest
 from actionbytes.data.detections import Detections
-from actionbytes.data.files import write_file
 from actionbytes.errors import UserError
+from actionbytes.files import write_file
 
 VERSION = "VERSION 1.3"
 SLACK = 0.2  # seconds: features count whole frames, so that a video may seem that much longer than its annotation says

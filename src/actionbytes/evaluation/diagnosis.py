@@ -12,7 +12,7 @@ from itertools import pairwise
 import numpy as np
 
 from actionbytes.data.detections import Detections
-from actionbytes.evaluation.evaluate import checked_tiou
+from actionbytes.evaluation.detection import checked_tiou
 from actionbytes.evaluation.matching import Segments, overlapping
 from actionbytes.evaluation.protocols import PROTOCOLS, Scores, average_precision, in_scoring_order, score
 from actionbytes.evaluation.truth import Truth

@@ -6,63 +6,26 @@ neighbours, its shard or the number of cores.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain, islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from pydantic import Field
 
-from actionbytes.errors import UserError
 from actionbytes.features.ahead import ahead
+from actionbytes.features.made_with import Compute, MadeWith
+from actionbytes.features.parameters import Extraction
 from actionbytes.features.store import VideoFeatures
-from actionbytes.parameters import Parameters
-from actionbytes.recipes import file_digest
-from actionbytes.video.decode import BrokenVideo, Decoding
-from actionbytes.video.flow import Flow, flow_pairs, restored, stored
+from actionbytes.video.decode import BrokenVideo
+from actionbytes.video.flow import flow_pairs, restored, stored
 from actionbytes.video.isolated import IsolatedReader
+from actionbytes.video.parameters import Flow
 
 if TYPE_CHECKING:  # torch is imported when a network is loaded, not to read parameters
-    from actionbytes.backbones.i3d import I3D
-
-Compute = Callable[[np.ndarray], np.ndarray]
-
-
-class Extraction(Parameters):
-    """How features are computed from chunks."""
-
-    chunk: Literal[16] = Field(16, description="Frames per snippet; I3D's receptive step.")
-    batch: int = Field(4, ge=1, description="Chunks per forward pass; fixed, so that results do not depend on memory.")
-    precision: Literal["fp32", "bf16"] = Field("fp32", description="fp32 is the exact mode; bf16 the fast one.")
-    threads: int = Field(1, ge=1, description="of torch; features hold for their number of threads")
-    dtype: Literal["float16", "float32"] = Field("float16", description="Type in which features are stored.")
-
-
-class WeightFile(Parameters):
-    """One stream's weights: where they lie and what they must contain."""
-
-    file: Path
-    sha256: str
-
-    @classmethod
-    def of(cls, file: Path) -> "WeightFile":
-        """The reference to an existing file."""
-        if not file.is_file():
-            raise UserError(f"{file}: no such weight file")
-        return cls(file=file, sha256=file_digest(file))
-
-    def load(self, stream: str) -> "I3D":
-        """The network, after a look at the file's digest."""
-        from actionbytes.backbones.weights import load_i3d
-
-        if not self.file.is_file():
-            raise UserError(f"{self.file}: the {stream} weights are gone; name them with --weights-{stream}")
-        if file_digest(self.file) != self.sha256:
-            raise UserError(f"{self.file}: is not the {stream} weight file that these features were made with")
-        return load_i3d(self.file, stream)
+    pass
 
 
 class TooShort(ValueError):
@@ -104,26 +67,6 @@ def with_flow(frames: Iterable[np.ndarray], flow: Flow, threads: int = 1) -> Ite
 
     for field in flow_pairs(tapped(), flow, threads):
         yield waiting.popleft(), restored(stored(field, flow), flow)
-
-
-class MadeWith(Parameters):
-    """All that it takes to make features of a new video like those of a dataset; kept with features and runs."""
-
-    decoding: Decoding
-    flow: Flow
-    extraction: Extraction
-    rgb: WeightFile
-    flow_weights: WeightFile
-
-    def streams(self, device: str = "cpu") -> tuple[Compute, Compute]:
-        """The two streams as functions from chunks (n, 16, S, S, c) to features (n, D)."""
-        from actionbytes.backbones.i3d import flow_input, rgb_input
-
-        bound = self.flow.bound
-        return (
-            _compute(self.rgb.load("rgb"), rgb_input, self.extraction, device),
-            _compute(self.flow_weights.load("flow"), lambda x: flow_input(x, bound), self.extraction, device),
-        )
 
 
 @dataclass(frozen=True)
@@ -187,20 +130,3 @@ def until_end(items: Iterator[Any], end: list[Streamed]) -> Iterator[tuple[np.nd
             end.append(item)
             return
         yield item
-
-
-def _compute(model: "I3D", prepare: Callable, extraction: Extraction, device: str) -> Compute:
-    import torch
-
-    from actionbytes.backbones.fast import Inference, fast_features
-
-    torch.set_num_threads(extraction.threads)
-    features = fast_features(model, Inference(precision=extraction.precision), device)
-    for note in features.notes:
-        print(note)
-
-    def compute(x: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return features(prepare(x)).numpy()
-
-    return compute

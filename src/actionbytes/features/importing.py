@@ -15,7 +15,8 @@ from numpy.lib import format as npy
 from actionbytes.data.annotations import Video
 from actionbytes.data.manifests import Status
 from actionbytes.errors import UserError
-from actionbytes.features.store import STREAMS, VideoFeatures, iterate_shards, open_shard, shard_files, write_shard
+from actionbytes.features.kinds import STREAMS
+from actionbytes.features.store import VideoFeatures, iterate_shards, open_shard, shard_files, write_shard
 
 ALLOWED = {
     (module, name)

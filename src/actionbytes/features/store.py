@@ -17,8 +17,7 @@ import numpy as np
 
 from actionbytes.data.manifests import Status
 from actionbytes.errors import UserError
-
-STREAMS = ("rgb", "flow")
+from actionbytes.features.kinds import STREAMS
 
 
 @dataclass(frozen=True)

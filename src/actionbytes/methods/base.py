@@ -1,8 +1,7 @@
 """What a method is: a loss from a batch, and a prediction from one video's features."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,9 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actionbytes.errors import UserError
-from actionbytes.localization.localize import Segments, localize
-from actionbytes.methods.bytes import proposals
-from actionbytes.methods.parameters import MethodParameters, Proposals
+from actionbytes.localization.bytes import Proposals, proposals
+from actionbytes.localization.thresholds import Segments, localize
+from actionbytes.methods.layers import threads
+from actionbytes.methods.parameters import MethodParameters
 from actionbytes.parameters import Parameters
 
 Sample = Callable[[int, np.random.Generator], NDArray[np.int64]]  # number of snippets -> indices of those to see
@@ -131,27 +131,3 @@ class Method(nn.Module, ABC):
             raise UserError("proposals are cut where the latent changes, and this method has none; leave them off")
         cut = proposals(prediction.latent, cutting) if how.proposals else None
         return localize(prediction.cas, how, cut, prediction.probabilities)
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Run torch with `count` threads inside: results must not depend on how many cores a machine has."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
-
-
-def linear(dim: int, out: int, generator: torch.Generator) -> nn.Linear:
-    """A linear layer with Xavier-uniform weights and zero biases."""
-    layer = nn.utils.skip_init(nn.Linear, dim, out)
-    nn.init.xavier_uniform_(layer.weight, generator=generator)
-    nn.init.zeros_(layer.bias)
-    return layer
-
-
-def project(rows: Tensor, layer: nn.Linear) -> Tensor:
-    """`layer(rows)` in the precision of `rows`, returned as float32."""
-    return nn.functional.linear(rows, layer.weight.to(rows.dtype), layer.bias.to(rows.dtype)).float()

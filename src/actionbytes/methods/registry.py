@@ -1,58 +1,44 @@
-"""Which methods there are: every file of this folder that defines a `Method`, by the name of the file.
+"""Which methods there are: every folder of this room, by its name.
 
-METHODS tells of some what their classes say, so that planning and `--help` need no torch; it is an index and no more.
+A method's folder holds `parameters.py`, which planning and `--help` read without torch, and `network.py`. The first
+defines `<Name>Parameters`, the second the `Method` called `<Name>`: the name of the folder, in any capitals.
 """
 
 import importlib
-import inspect
 import pkgutil
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import actionbytes.methods
 from actionbytes.errors import UserError
-from actionbytes.methods import parameters
 from actionbytes.methods.parameters import MethodParameters
 
 if TYPE_CHECKING:
     from actionbytes.methods.base import Method
 
-NO_METHODS = {"base", "bytes", "parameters", "registry", "transfer"}  # files that others share
-
-
-class Entry(NamedTuple):
-    """Parameters of a method, and a line of help."""
-
-    parameters: type[MethodParameters]
-    help: str
-
-
-METHODS = {
-    "wtalc": Entry(parameters.Wtalc, "k-max MIL and co-activity (ECCV 2018)."),
-    "actionbytes": Entry(parameters.ActionBytes, "Mining sub-actions (CVPR 2020)."),
-    "stpn": Entry(parameters.Stpn, "Sparse temporal pooling (CVPR 2018)."),
-}
-
 
 def known() -> list[str]:
-    """Names of all methods."""
-    files = [module.name for module in pkgutil.iter_modules(actionbytes.methods.__path__)]
-    return [*METHODS, *(name for name in files if name not in NO_METHODS and name not in METHODS)]
+    """Names of all methods, sorted."""
+    return sorted(module.name for module in pkgutil.iter_modules(actionbytes.methods.__path__) if module.ispkg)
 
 
 def method_parameters(name: str) -> type[MethodParameters]:
-    """The parameters that `name` takes."""
-    return METHODS[name].parameters if name in METHODS else method_class(name).group
+    """The parameters that method `name` takes; UserError if there is no such method."""
+    return _defined(name, "parameters", f"{name}parameters", MethodParameters)
 
 
 def method_class(name: str) -> "type[Method]":
-    """The class behind `name`: the last `Method` that its file defines. UserError if there is no such file."""
+    """The network of method `name`; UserError if there is no such method."""
     from actionbytes.methods.base import Method
 
+    return _defined(name, "network", name, Method)
+
+
+def _defined(name: str, file: str, wanted: str, base: type) -> type:
+    """The class in `methods/<name>/<file>.py` whose name in lower case, without underscores, is `wanted`."""
     if name not in known():
         raise UserError(f"{name}: no such method; known: {', '.join(known())}")
-    module = importlib.import_module(f"actionbytes.methods.{name}")
-    found = [x for x in vars(module).values() if inspect.isclass(x) and issubclass(x, Method)]
-    own = [x for x in found if x.__module__ == module.__name__]
-    if not own:
-        raise UserError(f"{module.__file__}: defines no Method; see docs/add-a-method.md")
-    return own[-1]
+    module = importlib.import_module(f"actionbytes.methods.{name}.{file}")
+    for title, value in vars(module).items():
+        if title.lower() == wanted.replace("_", "") and isinstance(value, type) and issubclass(value, base):
+            return value
+    raise UserError(f"{module.__file__}: defines no {base.__name__} named after its folder; see docs/add-a-method.md")

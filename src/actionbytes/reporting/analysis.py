@@ -7,11 +7,11 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 
-from actionbytes.data.files import write_file
 from actionbytes.errors import UserError
 from actionbytes.evaluation.diagnosis import KINDS, Curve, Diagnosis
-from actionbytes.reporting.style import COLOURS as PALETTE
-from actionbytes.reporting.style import GREY, save
+from actionbytes.files import write_file
+from actionbytes.reporting.figures.style import COLOURS as PALETTE
+from actionbytes.reporting.figures.style import GREY, save
 
 COLOURS = dict(zip(KINDS, (*(PALETTE[i] for i in (2, 4, 3, 0, 5)), GREY), strict=True))
 INK = PALETTE[0]

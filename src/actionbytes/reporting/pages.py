@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
-from actionbytes.reporting.papers import Table
+from actionbytes.papers.declared import Table
 from actionbytes.reporting.tables import Cells, footnotes, plus_minus
 
 STYLE = """

@@ -5,8 +5,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from actionbytes.data.files import read_json
 from actionbytes.errors import UserError
+from actionbytes.files import read_json
 from actionbytes.recipes import digest
 
 MADE = {

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
-from actionbytes.errors import UserError
-from actionbytes.reporting.papers import Cell, Column, Row, Table
+from actionbytes.evaluation.metrics import value_at
+from actionbytes.papers.declared import Cell, Column, Row, Table
 
 COLUMNS = (
     "dataset", "method", "metric", "tiou", "mean", "std", "n_seeds", "paper", "protocol", "features", "tier", "videos",
@@ -36,17 +36,6 @@ class Value:
 
 
 Cells = dict[tuple[int, str, Cell], Value]  # row number, column name, cell of the column
-
-
-def value_at(metrics: Mapping[str, Any], protocol: str, cell: Cell, average_over: Sequence[float]) -> float:
-    """mAP (percent) of one metrics file under `protocol`, at a tIoU or averaged."""
-    found = metrics[protocol]
-    by_tiou = {round(t, 6): value for t, value in zip(found["tiou"], found["map"], strict=True)}
-    wanted = [round(t, 6) for t in (average_over if cell == "average" else [cell])]
-    missing = [t for t in wanted if t not in by_tiou]
-    if missing:
-        raise UserError(f"metrics were not computed at tIoU {missing[0]}; add it to evaluation.tiou and evaluate again")
-    return mean(by_tiou[t] for t in wanted)
 
 
 def fill(table: Table, runs: Mapping[tuple[int, str], Sequence[Mapping[str, Any]]]) -> Cells:

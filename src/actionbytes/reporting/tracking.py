@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from actionbytes.reporting.papers import Cell, Column, Table
+from actionbytes.papers.declared import Cell, Column, Table
 from actionbytes.reporting.tables import DIGITS, Cells
 
 POINTS = 100  # of a curve; more cannot be seen

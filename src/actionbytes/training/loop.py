@@ -14,10 +14,11 @@ from numpy.typing import NDArray
 from actionbytes.data.manifests import write_csv
 from actionbytes.errors import UserError
 from actionbytes.features.store import PackedFeatures
-from actionbytes.methods.base import Method, Stage, threads
+from actionbytes.files import file_digest
+from actionbytes.methods.base import Method, Stage
+from actionbytes.methods.layers import threads
 from actionbytes.methods.registry import method_class
 from actionbytes.parameters import Parameters
-from actionbytes.recipes import file_digest
 from actionbytes.training import runs
 from actionbytes.training.batches import Batches
 from actionbytes.training.parameters import Training

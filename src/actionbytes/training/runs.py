@@ -15,10 +15,10 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from actionbytes.errors import UserError
+from actionbytes.files import write_text
 from actionbytes.methods.base import Method
 from actionbytes.methods.registry import method_class, method_parameters
 from actionbytes.parameters import Parameters, read_yaml, validated
-from actionbytes.recipes import write_text
 from actionbytes.training.parameters import Training
 
 CONFIG, MODEL, CHECKPOINT, LOG, STAGES = (

@@ -12,35 +12,12 @@ import numpy as np
 from av.sidedata.sidedata import Type
 from av.video.frame import VideoFrame
 from av.video.reformatter import Interpolation, VideoReformatter
-from pydantic import Field, model_validator
 
 from actionbytes.errors import UserError
-from actionbytes.parameters import Parameters
+from actionbytes.video.parameters import Decoding
 from actionbytes.video.pictures import BrokenVideo, Pictures
 
-VERSION = 1  # raised when the numbers that come out change
 LONGEST_SIDE = 32  # times the shorter one; beyond, a header lies
-
-
-class Decoding(Parameters):
-    """How pictures become frames."""
-
-    fps: float = Field(
-        25.0, gt=0, le=1000, description="frames a second by presentation time; STPN: 10 [R] methods.md 1.2"
-    )
-    short_side: int = Field(256, ge=1, le=8192, description="pixels of the shorter side, bilinear [R] methods.md 1.2")
-    crop: int = Field(224, ge=1, le=8192, description="side of the centre crop in pixels [R] methods.md 1.2")
-
-    @model_validator(mode="after")
-    def _crop_fits(self) -> "Decoding":
-        if self.crop > self.short_side:
-            raise ValueError(f"crop {self.crop} does not fit into short_side {self.short_side}")
-        return self
-
-    @property
-    def version(self) -> str:
-        """What besides the parameters decides the frames, for recipes."""
-        return f"frames {VERSION}"
 
 
 class VideoReader:

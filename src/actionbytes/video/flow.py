@@ -5,46 +5,13 @@ from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from functools import partial
 from itertools import chain
-from typing import Literal
 
 import cv2
 import numpy as np
-from pydantic import Field
 
-from actionbytes.parameters import Parameters
-
-VERSION = 1  # raised when the numbers that come out change
+from actionbytes.video.parameters import Flow
 
 cv2.setNumThreads(1)  # one pair per thread: OpenCV's own threads, row by row, would only get in each other's way
-
-
-class Flow(Parameters):
-    """TV-L1 and its constants, which are OpenCV's defaults: the ones behind published I3D features."""
-
-    algorithm: Literal["tvl1", "opencv", "tvl1_torch"] = Field(
-        "tvl1",
-        description="compiled here; OpenCV's own, same numbers, far slower; batched for a GPU [R] methods.md 1.2",
-    )
-    tau: float = Field(0.25, gt=0, description="step of the dual ascent")
-    lam: float = Field(0.15, gt=0, description="weight of the data term (lambda)")
-    theta: float = Field(0.3, gt=0, description="tightness of the coupling of the two fields")
-    nscales: int = Field(5, ge=1, description="levels of the pyramid, fewer where a level is under 16 pixels")
-    warps: int = Field(5, ge=1, description="warps per level")
-    epsilon: float = Field(0.01, gt=0, description="root mean square change in pixels at which iterations stop")
-    inner_iterations: int = Field(30, ge=1, description="iterations between two medians")
-    outer_iterations: int = Field(10, ge=1, description="medians per warp")
-    scale_step: float = Field(0.8, gt=0, lt=1, description="size of a level relative to the one below")
-    median: Literal[1, 3, 5] = Field(5, description="side of the median filter in pixels; 1 is none")
-    bound: float = Field(20.0, gt=0, description="pixels to which each component is clipped [R] methods.md 1.2")
-    storage: Literal["float16", "uint8"] = Field(
-        "float16",
-        description="what the network sees: float16, or 8 bit as published features; both fit [R] methods.md 1.2",
-    )
-
-    @property
-    def version(self) -> str:
-        """What besides the parameters decides the numbers, for recipes: OpenCV 4 and 5 differ near the border."""
-        return f"{self.algorithm} {VERSION}, OpenCV {cv2.__version__}"
 
 
 def flow_pairs(frames: Iterable[np.ndarray], flow: Flow, threads: int = 1, device: str = "cpu") -> Iterator[np.ndarray]:

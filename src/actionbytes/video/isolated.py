@@ -17,7 +17,8 @@ from typing import Any
 
 import numpy as np
 
-from actionbytes.video.decode import BrokenVideo, Decoding, VideoReader
+from actionbytes.video.decode import BrokenVideo, VideoReader
+from actionbytes.video.parameters import Decoding
 
 FRAME, AGAIN, REPORT = b"F", b"A", b"R"
 PATIENCE_S = 120  # seconds without a frame after which a decoder hangs

@@ -7,8 +7,9 @@ import h5py
 import numpy as np
 
 from actionbytes.errors import UserError
-from actionbytes.video.decode import BrokenVideo, Decoding
+from actionbytes.video.decode import BrokenVideo
 from actionbytes.video.isolated import IsolatedReader
+from actionbytes.video.parameters import Decoding
 
 CHUNK = 16  # frames a snippet
 

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numba import njit
 
-from actionbytes.video.flow import Flow
+from actionbytes.video.parameters import Flow
 
 # The state of one level: planes of (h + 2, w + 1) with a border of zeros above, below and right, flattened; the zero
 # right of a row is also the left neighbour of the next. Unsigned indices, as numba allows for negative ones otherwise.

@@ -11,7 +11,7 @@ import torch
 from torch import Tensor
 from torch.nn.functional import grid_sample, pad
 
-from actionbytes.video.flow import Flow
+from actionbytes.video.parameters import Flow
 
 BATCH = 32  # pairs at once, fixed, so that results do not depend on memory
 LOOK = 5  # iterations between two looks at whether all pairs have stopped, each of which waits for the device

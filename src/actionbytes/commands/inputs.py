@@ -1,0 +1,111 @@
+"""What several commands read."""
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from pydantic import Field
+
+from actionbytes.data.annotations import Video, of_subset, read_annotations
+from actionbytes.data.detections import Detections, read_detections, with_class_names
+from actionbytes.errors import UserError
+from actionbytes.localization.bytes import Proposals
+from actionbytes.localization.thresholds import Localization
+from actionbytes.localization.transfer import LabelTransfer
+from actionbytes.methods.registry import method_parameters
+from actionbytes.parameters import Parameters, validated, with_overrides
+
+
+def video_files(arguments: tuple[Path, ...], same_names: bool = False) -> list[Path]:
+    """The files among the arguments and the videos in its folders; two of one name are an error, unless allowed."""
+    from actionbytes.data.manifests import VIDEO_SUFFIXES
+    from actionbytes.errors import UserError
+
+    paths: list[Path] = []
+    for argument in arguments:
+        if argument.is_dir():
+            inside = sorted(p for p in argument.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+            if not inside:
+                raise UserError(f"{argument}: holds no video ({', '.join(sorted(VIDEO_SUFFIXES))})")
+            paths += inside
+        else:
+            paths.append(argument)
+    names = [path.stem for path in paths]
+    if not same_names and (twice := {name for name in names if names.count(name) > 1}):
+        raise UserError(f"two files are named {min(twice)}; features are stored by that name, so rename one")
+    return paths
+
+
+class Settings(Parameters):
+    """What --set changes; what there is of localization depends on the run's method."""
+
+    localization: dict[str, Any] = Field(default_factory=dict)
+    proposals: Proposals = Proposals()
+    transfer: LabelTransfer = LabelTransfer()
+
+
+def chosen_settings(
+    run: Path, settings: tuple[str, ...], defaults: Mapping[str, Any]
+) -> tuple[Parameters, Proposals, LabelTransfer]:
+    """Localization (of the group that the run's method has), proposals and transfer as set.
+
+    defaults: of localization, where the method has thresholds on activations (`Localization`).
+    """
+    from actionbytes.training.runs import read_config
+
+    chosen = validated(Settings, with_overrides({}, settings), "--set")
+    group = method_parameters(read_config(run).method).localization
+    base = defaults if group is Localization else {}
+    localization = validated(group, {**base, **chosen.localization}, "--set localization")
+    return localization, chosen.proposals, chosen.transfer
+
+
+def load(
+    det: Path, gt: Path, subset: str | None, ignore_unknown: bool, drop_invalid: bool, class_numbers: str | None
+) -> tuple[Detections, dict[str, Video], set[str]]:
+    """Detections with class names, the videos of the subset, and all classes that the truth file knows."""
+    annotated = read_annotations(gt)
+    detections = read_detections(det, drop_invalid=drop_invalid)
+    subsets = sorted({video.subset for video in annotated.values()})
+    if subset is None and len(subsets) > 1:
+        raise UserError(f"{gt}: has the subsets {', '.join(subsets)}: say which with --subset")
+    videos = of_subset(annotated, subset or subsets[0])
+    classes = {instance.label for video in annotated.values() for instance in video.instances}
+    elsewhere = [name for name in detections.videos if name in annotated and name not in videos]
+    if elsewhere and not ignore_unknown:
+        raise UserError(
+            f"{det}: video {elsewhere[0]!r} is in subset {annotated[elsewhere[0]].subset!r}, not in "
+            f"{subset or subsets[0]!r} ({len(elsewhere)} such); --ignore-unknown leaves them out and counts them"
+        )
+    return with_class_names(detections, sorted(classes), class_numbers), videos, classes
+
+
+def made_with_of(path: Path) -> dict | None:
+    """How shards say they were made; None where they do not (`.npy`, imported)."""
+    from actionbytes.features.store import read_made_with
+
+    return read_made_with(path) if path.is_file() or any(path.glob("*.h5")) else None
+
+
+def named_files(arguments: Sequence[Path]) -> dict[str, Path]:
+    """Video files by the ids that they may go by: file name, with its folders joined by `_` (clips), without `v_`."""
+
+    files: dict[str, Path] = {}
+    for argument in arguments:
+        for path in video_files((argument,), same_names=True):
+            below = path.relative_to(argument) if argument.is_dir() else Path(path.name)
+            files |= {path.stem.removeprefix("v_"): path, path.stem: path, "_".join(below.with_suffix("").parts): path}
+    return files
+
+
+def listed_files(stored: Path) -> dict[str, Path]:
+    """The videos of the dataset in whose folder the features lie (data/<suite>/<dataset>/features/<recipe>/)."""
+    from actionbytes.data.manifests import read_manifest
+    from actionbytes.errors import UserError
+
+    home = (stored.parent if stored.is_file() else stored).resolve().parent.parent
+    listing = home / "videos.csv"
+    if not listing.is_file():
+        raise UserError(f"{stored}: lies in no dataset's folder with a videos.csv; name the videos or their folder")
+    paths = {entry.video: home / entry.file for entry in read_manifest(listing)}
+    return {video: path for video, path in paths.items() if path.is_file()}

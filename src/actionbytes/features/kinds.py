@@ -1,0 +1,3 @@
+"""Kinds of features: what the streams are called."""
+
+STREAMS = ("rgb", "flow")

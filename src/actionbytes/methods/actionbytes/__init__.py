@@ -1,0 +1,1 @@
+"""ActionBytes (Jain et al., CVPR 2020)."""

@@ -1,0 +1,1 @@
+"""STPN (Nguyen et al., CVPR 2018)."""

@@ -1,0 +1,1 @@
+"""W-TALC (Paul et al., ECCV 2018)."""

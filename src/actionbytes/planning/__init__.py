@@ -1,0 +1,1 @@
+"""Planning: params.yaml and papers/ to names: what is made from what, and where it is kept."""

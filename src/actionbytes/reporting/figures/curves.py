@@ -1,0 +1,108 @@
+"""Curves: mAP over a parameter, mean and standard deviation over seeds, one line for each dataset and tIoU."""
+
+import csv
+import io
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from statistics import mean, stdev
+from typing import Any, NamedTuple
+
+import matplotlib.pyplot as plt
+import numpy as np
+
+from actionbytes.evaluation.metrics import value_at
+from actionbytes.papers.declared import Figure
+from actionbytes.reporting.figures.style import STYLE, colour, save
+
+MARKERS = ("o", "s", "^", "D", "v", "P")
+WIDTH_IN, HEIGHT_IN = 3.4, 2.5  # one column of a paper
+LOSS = "clustering loss"
+
+
+class Place(NamedTuple):
+    """One value of one line: over seeds, at place `x` of the horizontal axis; std is None for one seed."""
+
+    line: str
+    x: float | str
+    mean: float
+    std: float | None
+    n_seeds: int
+
+
+def places(figure: Figure, metrics: Mapping[tuple[int, str], Sequence[Mapping[str, Any]]]) -> list[Place]:
+    """The values of a curve; `metrics` maps (number of the point, dataset) to the metrics of each seed."""
+    found = []
+    for column in figure.columns:
+        for cell in column.cells:
+            for number, point in enumerate(figure.points):
+                values = [
+                    value_at(m, figure.protocol, cell, column.average_over)
+                    for m in metrics.get((number, column.dataset), [])
+                ]
+                if values:
+                    found.append(_place(f"{column.dataset}, tIoU {cell}", point.x, values))
+    return found
+
+
+def losses(logs: Sequence[Sequence[Mapping[str, str]]]) -> list[Place]:
+    """Clustering loss of each stage; `logs` holds the lines of each seed's `stages.csv`."""
+    by_stage: dict[int, list[float]] = {}
+    for lines in logs:
+        for line in lines:
+            by_stage.setdefault(int(line["stage"]), []).append(float(line["objective"]))
+    return [_place(LOSS, stage, values) for stage, values in sorted(by_stage.items())]
+
+
+def _place(line: str, x: float | str, values: Sequence[float]) -> Place:
+    return Place(line, x, mean(values), stdev(values) if len(values) > 1 else None, len(values))
+
+
+def as_csv(found: Sequence[Place]) -> str:
+    """The numbers that are drawn."""
+    text = io.StringIO()
+    writer = csv.writer(text, lineterminator="\n")
+    writer.writerow(["line", "x", "mean", "std", "n_seeds"])
+    for p in found:
+        writer.writerow([p.line, p.x, f"{p.mean:.4f}", "" if p.std is None else f"{p.std:.4f}", p.n_seeds])
+    return text.getvalue()
+
+
+def draw_curve(figure: Figure, found: Sequence[Place], facts: Mapping[str, str], paths: Sequence[Path]) -> None:
+    """Draw into every path: lines with bands of one standard deviation, the loss in a panel of its own."""
+    groups = [[p for p in found if p.line != LOSS], [p for p in found if p.line == LOSS]]
+    groups = [group for group in groups if group]
+    for path in paths:
+        with plt.rc_context(STYLE):
+            size = (WIDTH_IN * len(groups), HEIGHT_IN)
+            sheet, panels = plt.subplots(1, len(groups), figsize=size, layout="constrained", squeeze=False)
+            for axes, group in zip(panels[0], groups, strict=True):
+                _draw(axes, figure, group)
+            seeds = sorted({p.n_seeds for p in found})
+            sheet.suptitle(
+                f"suite {facts['suite']}, tier {facts['tier']}; mean and standard deviation over "
+                f"{', '.join(map(str, seeds))} seeds",
+                fontsize=6,
+                color="#555555",
+            )
+            save(sheet, path)
+
+
+def _draw(axes: plt.Axes, figure: Figure, group: Sequence[Place]) -> None:
+    names = list(dict.fromkeys(p.x for p in group))
+    numeric = all(isinstance(x, int | float) for x in names)
+    for i, line in enumerate(dict.fromkeys(p.line for p in group)):
+        here = [p for p in group if p.line == line]
+        x = np.array([p.x if numeric else names.index(p.x) for p in here], float)
+        y, spread = np.array([p.mean for p in here]), np.array([p.std or 0 for p in here])
+        axes.plot(x, y, color=colour(i), marker=MARKERS[i % len(MARKERS)], markersize=4, linewidth=1.2, label=line)
+        axes.fill_between(x, y - spread, y + spread, color=colour(i), alpha=0.18, linewidth=0)
+    loss = group[0].line == LOSS
+    axes.set_xlabel(figure.x_label)
+    axes.set_ylabel(f"{LOSS} (k-means objective)" if loss else f"mAP (%), protocol {figure.protocol}")
+    axes.set_xticks(names if numeric else range(len(names)), [str(x) for x in names])
+    if not numeric:
+        axes.margins(x=0.14)  # words under the outer points stay below the axes
+    axes.grid(axis="y", linewidth=0.4, alpha=0.5)
+    if not loss:
+        axes.set_ylim(bottom=0)
+        axes.legend(frameon=False, fontsize=7)

@@ -1,0 +1,78 @@
+"""Label transfer from source to target classes."""
+
+import numpy as np
+import pytest
+
+from actionbytes.errors import UserError
+from actionbytes.localization.bytes import Proposals, proposals
+from actionbytes.localization.thresholds import Localization, localize
+from actionbytes.localization.transfer import LabelTransfer, transfer_cas, transfer_matrix
+from actionbytes.methods.base import Method, Prediction
+from actionbytes.steps.detect import Localizer
+
+SIMILARITY = np.array([[0.6, 0.2, -0.9, 0.2], [-0.1, 0.5, 0.4, 0.1]])
+
+
+def test_the_most_similar_are_kept_and_scaled():
+    assert np.allclose(transfer_matrix(SIMILARITY, LabelTransfer(top_k=2)), [[0.75, 0.25, 0, 0], [0, 5 / 9, 4 / 9, 0]])
+    assert np.allclose(transfer_matrix(SIMILARITY, LabelTransfer(top_k=1)), [[1, 0, 0, 0], [0, 1, 0, 0]])
+
+
+def test_all_classes_negative_ones_included():
+    literal = LabelTransfer(top_k=0, clip_negative=False, normalise=False)
+    assert np.allclose(transfer_matrix(SIMILARITY, literal), SIMILARITY)
+    scaled = transfer_matrix(SIMILARITY, LabelTransfer(top_k=0, clip_negative=False))
+    assert np.allclose(np.abs(scaled).sum(1), 1) and scaled[0, 2] < 0
+    assert (transfer_matrix(SIMILARITY, LabelTransfer(top_k=0)) >= 0).all()
+
+
+def test_more_wanted_than_there_are_keeps_all():
+    assert np.array_equal(
+        transfer_matrix(SIMILARITY, LabelTransfer(top_k=50)), transfer_matrix(SIMILARITY, LabelTransfer(top_k=0))
+    )
+
+
+def test_activations_are_weighted_sums_of_probabilities():
+    cas = np.array([[0.0, 0.0, np.log(2.0)], [1000.0, 0.0, 0.0]])
+    matrix = np.array([[1.0, 0.0, 1.0], [0.0, 2.0, 0.0]])
+    assert np.allclose(transfer_cas(cas, matrix, LabelTransfer()), [[0.75, 0.5], [1.0, 0.0]])
+    raw = transfer_cas(cas, matrix, LabelTransfer(softmax=False))
+    assert np.allclose(raw, [[np.log(2), 0], [1000, 0]], rtol=1e-6)
+    assert raw.dtype == np.float32
+
+
+@pytest.mark.parametrize(
+    ("similarity", "line"),
+    [([[0.5, 0.1], [-0.2, -0.3]], "target class number 1"), ([[0.5, np.nan]], "no word vector")],
+)
+def test_a_target_without_a_source_is_an_error(similarity, line):
+    with pytest.raises(UserError, match=line):
+        transfer_matrix(np.array(similarity), LabelTransfer())
+
+
+class Given(Method):
+    """Predicts what it was given."""
+
+    def __init__(self, prediction):
+        self.__dict__["prediction"] = prediction
+
+    def loss(self, batch):
+        raise AssertionError("is never trained")
+
+    def predict(self, features):
+        return self.prediction
+
+
+@pytest.mark.parametrize("softmax", [True, False])
+def test_proposals_are_scored_by_transferred_probabilities_as_they_are(softmax):
+    rng = np.random.default_rng(0)
+    cas, latent = rng.normal(0, 3, (40, 4)).astype(np.float32), rng.normal(0, 1, (40, 6)).astype(np.float32)
+    transfer, how, cut = LabelTransfer(softmax=softmax), Localization(proposals=True), Proposals()
+    matrix = transfer_matrix(SIMILARITY, transfer)
+    method = Given(Prediction(cas.mean(0), cas, latent))
+    localizer = Localizer(method, 3, ("rgb",), ["a", "b"], how, cut, transfer, matrix)
+    found, carried = localizer(np.zeros((40, 3)), 1.0, 40.0)
+    pieces = proposals(latent, cut)
+    wanted, other = (localize(carried, how, pieces, probabilities).score for probabilities in (softmax, not softmax))
+    scores = [score for *_, score in found]
+    assert np.allclose(scores, wanted) and not (len(other) == len(wanted) and np.allclose(scores, other))
