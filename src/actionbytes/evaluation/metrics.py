@@ -5,7 +5,7 @@ from statistics import mean
 from typing import Any
 
 from actionbytes.errors import UserError
-from actionbytes.papers.declared import Cell
+from actionbytes.papers.tables import Cell
 
 
 def value_at(metrics: Mapping[str, Any], protocol: str, cell: Cell, average_over: Sequence[float]) -> float:

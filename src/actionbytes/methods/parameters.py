@@ -1,5 +1,6 @@
 """What can be set about each method. Apart from the networks, so that a workflow checks parameters without torch."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from actionbytes.errors import UserError
@@ -13,6 +14,10 @@ class MethodParameters(Parameters):
 
     localization: ClassVar[type[Parameters]] = Localization
     schedule: ClassVar[dict[str, Any]] = {}  # where the method's training differs from the defaults of `Training`
+    transferable: ClassVar[bool] = True
+    sources: ClassVar[tuple[str, ...]] = ("videos",)
+    classes_from: ClassVar[tuple[str, ...] | None] = None
+    starts_from: ClassVar[Mapping[str, str]] = {}
 
     @property
     def feature_streams(self) -> tuple[str, ...]:

@@ -1,5 +1,8 @@
 """What can be set about ActionBytes."""
 
+from collections.abc import Mapping
+from typing import ClassVar
+
 from pydantic import Field
 
 from actionbytes.localization.bytes import Bytes
@@ -8,6 +11,8 @@ from actionbytes.methods.wtalc.parameters import WtalcParameters
 
 class ActionBytesParameters(WtalcParameters):
     """ActionBytes' mining (methods.md 5.1 to 5.3)."""
+
+    starts_from: ClassVar[Mapping[str, str]] = {"baseline": "wtalc"}
 
     rounds: int = Field(3, ge=1, description="mining rounds [P]")
     clusters: int = Field(500, ge=2, description="K, pseudo-classes [P]")

@@ -14,6 +14,7 @@ class StpnParameters(MethodParameters):
     """STPN (methods.md 6.1 and 6.2)."""
 
     localization: ClassVar[type[Parameters]] = TCam
+    transferable: ClassVar[bool] = False
     schedule: ClassVar[dict[str, Any]] = {"iterations": 24_000, "batch": 6, "pairs": 0, "weight_decay": 0.0}
 
     streams: tuple[Literal["rgb", "flow"], ...] = Field(
