@@ -19,7 +19,7 @@ import cv2
 import numpy as np
 
 from actionbytes.errors import UserError
-from actionbytes.files import write_file
+from actionbytes.files import write_text
 from actionbytes.mini.figure import MOTIONS, SKINS, draw_figure, draw_prop, joints_of
 from actionbytes.mini.scene import scene_canvas
 from actionbytes.mini.script import TICKS, Script, scripts
@@ -245,12 +245,12 @@ def render_dataset(
         "sub_actions.json": _database(all_scripts, {}, {name: name for name in SUB_ACTIONS}),
     }
     for name, content in truth.items():
-        write_file(folder / name, json.dumps(content, indent=1) + "\n")
+        write_text(folder / name, json.dumps(content, indent=1) + "\n")
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
     writer.writeheader()
     writer.writerows(rows)
-    write_file(folder / "videos.csv", table.getvalue())
+    write_text(folder / "videos.csv", table.getvalue())
 
 
 def _render_all(
