@@ -2,8 +2,9 @@
 
 from pathlib import Path
 
-from actionbytes.data.manifests import Status, write_rows
+from actionbytes.data.manifests import Status
 from actionbytes.features.store import open_shard, read_statuses
+from actionbytes.files import write_rows
 from actionbytes.steps.job import job
 
 with job(snakemake):

@@ -3,8 +3,7 @@
 import json
 from pathlib import Path
 
-from actionbytes.data.manifests import read_csv, write_csv
-from actionbytes.files import write_text
+from actionbytes.files import read_csv, write_csv, write_text
 from actionbytes.reporting.pages import as_html
 from actionbytes.reporting.provenance import provenance
 from actionbytes.reporting.tables import as_csv, as_latex, as_markdown, fill

@@ -15,7 +15,7 @@ from actionbytes.errors import UserError
 from actionbytes.evaluation.detection import Evaluation, evaluate_all, parse_tiou
 from actionbytes.evaluation.protocols import PROTOCOLS
 from actionbytes.evaluation.truth import Quirks
-from actionbytes.files import read_text, write_file
+from actionbytes.files import read_text, write_text
 
 RECALL_AT = (1, 5, 10, 50, 100)
 
@@ -81,7 +81,7 @@ def evaluate(
         rows = _recall_rows(result) if protocol == "ar-an" else _rows(result)
         content = result if protocol == "all" else result[protocol]
         text = json.dumps(content, indent=1, allow_nan=False) + "\n" if path.suffix == ".json" else csv_text(rows)
-        write_file(path, text)
+        write_text(path, text)
 
 
 def _names(path: Path, videos: Mapping[str, Video]) -> set[str]:

@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from actionbytes.errors import UserError
-from actionbytes.files import read_json, read_text, write_file
+from actionbytes.files import read_json, read_text, write_text
 
 SUBSETS = {"train": "training", "val": "validation", "valid": "validation", "testing": "test"}
 MAX_SECONDS = 1e9  # beyond is a broken number, and sums of such times would overflow
@@ -79,7 +79,7 @@ def write_annotations(path: Path | str, videos: Mapping[str, Video] | Iterable[V
         if video.ambiguous:
             entry["ambiguous"] = [list(segment) for segment in video.ambiguous]
         database[video.id] = entry
-    write_file(path, json.dumps({"database": database}, indent=1, allow_nan=False) + "\n")
+    write_text(path, json.dumps({"database": database}, indent=1, allow_nan=False) + "\n")
 
 
 def of_subset(videos: Mapping[str, Video], subset: str) -> dict[str, Video]:

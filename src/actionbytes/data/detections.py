@@ -13,7 +13,7 @@ import numpy as np
 
 from actionbytes.data.annotations import MAX_SECONDS, nearest
 from actionbytes.errors import UserError
-from actionbytes.files import read_json, read_text, write_file
+from actionbytes.files import read_json, read_text, write_text
 
 THUMOS14_NUMBERS = {  # number of a class in the THUMOS14 challenge; sorted by number is sorted by name
     **{7: "BaseballPitch", 9: "BasketballDunk", 12: "Billiards", 21: "CleanAndJerk", 22: "CliffDiving"},
@@ -87,13 +87,13 @@ def write_detections(path: Path | str, detections: Detections, *, digits: int | 
         for name in detections.videos:
             if len(name.split()) != 1:
                 raise UserError(f"{path}: video {name!r} has blanks, which text cannot hold; write .json")
-        write_file(path, "".join(f"{v}\t{s!r}\t{e!r}\t{label}\t{score!r}\n" for v, label, s, e, score in rows))
+        write_text(path, "".join(f"{v}\t{s!r}\t{e!r}\t{label}\t{score!r}\n" for v, label, s, e, score in rows))
         return
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in detections.videos}
     for video, label, start, end, score in rows:
         results[video].append({"label": label, "score": score, "segment": [start, end]})
     content = {"version": "VERSION 1.3", "results": results, "external_data": {"used": True, "details": "features"}}
-    write_file(path, json.dumps(content, allow_nan=False) + "\n")
+    write_text(path, json.dumps(content, allow_nan=False) + "\n")
 
 
 def with_class_names(

@@ -14,8 +14,8 @@ from pathlib import Path
 
 from pydantic import Field
 
-from actionbytes.data.manifests import read_csv, write_csv
 from actionbytes.data.words import ALIASES, words_of
+from actionbytes.files import read_csv, write_csv
 from actionbytes.parameters import Parameters
 
 FILLERS = frozenset(words_of("a an and doing for in not of on or playing some the to using with"))

@@ -1,14 +1,12 @@
 """Manifests: which videos a dataset has (`videos.csv`), and how they are dealt into shards."""
 
-import csv
 import hashlib
-import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from actionbytes.errors import UserError
-from actionbytes.files import write_text
+from actionbytes.files import read_csv
 
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".avi", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".flv", ".ts"}
 
@@ -70,31 +68,3 @@ def read_status(path: Path) -> list[Status]:
     """Read a status CSV written by `write_rows`."""
     rows = read_csv(path, ("video", "frames", "status", "reason"))
     return [Status(r["video"], int(r["frames"]), r["status"], r["reason"]) for r in rows]
-
-
-def read_csv(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a CSV file that has at least the columns `needed`."""
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not a text file") from None
-    if rows and (missing := [column for column in needed if column not in rows[0]]):
-        raise UserError(f"{path}: has no column {missing[0]!r}; it needs {', '.join(needed)}")
-    return rows
-
-
-def write_rows(path: Path, rows: Sequence, kind: type) -> None:
-    """Write dataclass instances of `kind` as CSV, whole or not at all."""
-    write_csv(path, [asdict(row) for row in rows], [field.name for field in fields(kind)])
-
-
-def write_csv(path: Path, rows: Sequence[Mapping], columns: Sequence[str] | None = None) -> None:
-    """Write rows as CSV, whole or not at all; `columns` default to all keys in the order in which they come up."""
-    text = io.StringIO()
-    names = columns if columns is not None else list(dict.fromkeys(key for row in rows for key in row))
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())

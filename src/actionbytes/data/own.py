@@ -12,9 +12,9 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from actionbytes.data.annotations import Instance, Video, read_annotations, same_subset, write_annotations
-from actionbytes.data.manifests import VIDEO_SUFFIXES, Entry, read_csv, write_csv
+from actionbytes.data.manifests import VIDEO_SUFFIXES, Entry
 from actionbytes.errors import UserError
-from actionbytes.files import file_digest, write_text
+from actionbytes.files import file_digest, read_csv, write_csv, write_text
 from actionbytes.recipes import digest
 
 ID = re.compile(r"[^/\\.\x00-\x1f][^/\\\x00-\x1f]{0,199}")  # names files and HDF5 groups, and leaves no folder

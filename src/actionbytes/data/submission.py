@@ -10,7 +10,7 @@ import numpy as np
 from actionbytes.data.annotations import Video, nearest
 from actionbytes.data.detections import Detections
 from actionbytes.errors import UserError
-from actionbytes.files import write_file
+from actionbytes.files import write_text
 
 VERSION = "VERSION 1.3"
 SLACK = 0.2  # seconds: features count whole frames, so that a video may seem that much longer than its annotation says
@@ -65,4 +65,4 @@ def write_submission(
         entry = {"label": sent.labels[label], "score": score, "segment": [start, end]}
         results[sent.videos[video]].append(entry)
     content = {"version": VERSION, "results": results, "external_data": {"used": True, "details": details}}
-    write_file(path, json.dumps(content, allow_nan=False) + "\n")
+    write_text(path, json.dumps(content, allow_nan=False) + "\n")

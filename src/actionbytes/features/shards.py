@@ -9,10 +9,11 @@ import shutil
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
-from actionbytes.data.manifests import Entry, Status, read_status, write_rows
+from actionbytes.data.manifests import Entry, Status, read_status
 from actionbytes.features.extract import TooShort, video_features
 from actionbytes.features.made_with import MadeWith
 from actionbytes.features.store import iterate_shards, write_shard
+from actionbytes.files import write_rows
 from actionbytes.recipes import Recipe, plain
 from actionbytes.video.clips import Clip, write_clip
 from actionbytes.video.decode import BrokenVideo

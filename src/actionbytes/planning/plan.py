@@ -18,7 +18,7 @@ from actionbytes.papers.declared import Figure, Paper, Submission, read_papers
 from actionbytes.planning.artifacts import Backbones, Clips, Excluded, FeatureSet, Localized, Run, Stills
 from actionbytes.planning.making import Making, NotThere
 from actionbytes.planning.params import read_config
-from actionbytes.recipes import STAGES, digest
+from actionbytes.recipes import VERSIONS, digest
 
 TIERS = {
     "A": "features, split and protocol as published",
@@ -89,7 +89,7 @@ class Plan(Making):
             "metrics": self._metrics(cells),
             "facts": self.facts(paper),
             "features": {number: self.features_of(experiment) for number, experiment, *_ in cells},
-            "version": STAGES["render_table"],
+            "version": VERSIONS["render_table"],
         }
 
     def features_of(self, experiment: str) -> str:
@@ -134,7 +134,7 @@ class Plan(Making):
         """All that `render_figure` draws, and the files that it reads, by kind of figure."""
         paper = self.figures()[name]
         figure = paper.figures[name]
-        drawn = {"figure": figure, "facts": self.facts(paper), "version": STAGES["render_figure"]}
+        drawn = {"figure": figure, "facts": self.facts(paper), "version": VERSIONS["render_figure"]}
         cells = self._drawn_cells(figure)
         if figure.kind == "curve":
             models = [self.run(e).model(s) for _, e, _, s in cells] if figure.loss else []

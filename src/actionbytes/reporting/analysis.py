@@ -9,7 +9,7 @@ from matplotlib.figure import Figure
 
 from actionbytes.errors import UserError
 from actionbytes.evaluation.diagnosis import KINDS, Curve, Diagnosis
-from actionbytes.files import write_file
+from actionbytes.files import write_text
 from actionbytes.reporting.figures.style import COLOURS as PALETTE
 from actionbytes.reporting.figures.style import GREY, save
 
@@ -31,7 +31,7 @@ def write_analysis(diagnosis: Diagnosis, folder: Path | str) -> list[Path]:
         "detections.csv": _detections(diagnosis),
     }
     for name, rows in tables.items():
-        write_file(folder / name, "".join(",".join(map(_cell, row)) + "\n" for row in rows))
+        write_text(folder / name, "".join(",".join(map(_cell, row)) + "\n" for row in rows))
     pictures = {
         "false_positives.png": draw_false_positives(diagnosis),
         "lengths.png": draw_lengths(diagnosis),

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actionbytes.data.manifests import read_csv, read_status
+from actionbytes.data.manifests import read_status
 from actionbytes.errors import UserError
-from actionbytes.files import read_json
+from actionbytes.files import read_csv, read_json
 from actionbytes.recipes import digest
 from actionbytes.reporting.recipe_words import is_recipe
 

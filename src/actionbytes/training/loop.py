@@ -11,10 +11,9 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from actionbytes.data.manifests import write_csv
 from actionbytes.errors import UserError
 from actionbytes.features.store import PackedFeatures
-from actionbytes.files import file_digest
+from actionbytes.files import file_digest, write_csv
 from actionbytes.methods.base import Method, Stage
 from actionbytes.methods.layers import threads
 from actionbytes.methods.registry import method_class

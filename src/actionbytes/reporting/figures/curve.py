@@ -4,8 +4,7 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from actionbytes.data.manifests import read_csv
-from actionbytes.files import write_text
+from actionbytes.files import read_csv, write_text
 from actionbytes.papers.declared import Figure
 from actionbytes.reporting.figures.curves import as_csv, draw_curve, losses, places
 from actionbytes.reporting.figures.material import Drawing, Sources

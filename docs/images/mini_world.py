@@ -1,4 +1,7 @@
-"""A picture of the mini world: its sub-actions, some classes as walks, and the timeline of an untrimmed video."""
+"""Draw mini_world.png: sub-actions, some classes as walks, and the timeline of an untrimmed video.
+
+Run it from anywhere: python docs/images/mini_world.py
+"""
 
 from dataclasses import replace
 from itertools import islice
@@ -27,25 +30,24 @@ COLOURS = dict(
 QUIET = "#d4d4d4"
 
 
-def contact_sheet(parameters: MiniWorld, path: Path) -> None:
+def draw(parameters: MiniWorld, path: Path) -> None:
     """Draw the world into the picture `path`."""
     figure = Figure(figsize=(15, 13.2), dpi=100, facecolor="white")
-    FigureCanvasAgg(figure)
-    top, middle, bottom = figure.add_gridspec(
+    canvas = FigureCanvasAgg(figure)
+    grid = figure.add_gridspec(
         3, 1, height_ratios=[5.5, 3.7, 3.2], hspace=0.12, left=0.015, right=0.985, top=0.965, bottom=0.045
     )
-    _sub_actions(figure, top)
-    _classes(figure, middle, parameters)
-    _timeline(figure, bottom, parameters)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    figure.canvas.draw()
-    pixels = np.asarray(figure.canvas.buffer_rgba())[..., :3]
+    _sub_actions(figure, grid[0])
+    _classes(figure, grid[1], parameters)
+    _timeline(figure, grid[2], parameters)
+    canvas.draw()
+    pixels = np.asarray(canvas.buffer_rgba())[..., :3]
     Image.fromarray(pixels).quantize(160, dither=Image.Dither.NONE).save(path, optimize=True)
 
 
-def _sub_actions(figure: Figure, where: SubplotSpec) -> None:
+def _sub_actions(figure: Figure, place: SubplotSpec) -> None:
     """Ten film strips, 0.1 s from picture to picture."""
-    grid = where.subgridspec(5, 2, wspace=0.02, hspace=0.3)
+    grid = place.subgridspec(5, 2, wspace=0.02, hspace=0.3)
     actions = list(ACTIONS.values())
     for index, motion in enumerate(SUB_ACTIONS):
         action = next(action for action in actions[index * 2 :] + actions if motion in action.walk and action.scene)
@@ -59,15 +61,15 @@ def _sub_actions(figure: Figure, where: SubplotSpec) -> None:
     figure.text(0.015, 0.985, "Sub-actions, shared by all classes (0.1 s from picture to picture)", fontsize=14)
 
 
-def _classes(figure: Figure, where: SubplotSpec, parameters: MiniWorld) -> None:
+def _classes(figure: Figure, place: SubplotSpec, parameters: MiniWorld) -> None:
     """Trimmed clips of some classes: twelve pictures, with the sub-actions of the walk below."""
-    grid = where.subgridspec(len(SHOWN) // 2, 2, wspace=0.02, hspace=0.3)
-    found: dict[str, Script] = {}
+    grid = place.subgridspec(len(SHOWN) // 2, 2, wspace=0.02, hspace=0.3)
+    clips: dict[str, Script] = {}
     for script in scripts(parameters.model_copy(update={"pretraining_clips": 0, "clips": 60}), "kinetics400"):
-        found.setdefault(script.instances[0].label, script)
+        clips.setdefault(script.instances[0].label, script)
     for index, name in enumerate(SHOWN):
         axes = figure.add_subplot(grid[index // 2, index % 2])
-        script = replace(found[name], width=WIDTH, height=HEIGHT)
+        script = replace(clips[name], width=WIDTH, height=HEIGHT)
         _strip(axes, _sampled(script, 9))
         for stretch in script.stretches:
             _bar(axes, stretch, script.duration, 9 * WIDTH, HEIGHT + 4, 11)
@@ -75,16 +77,16 @@ def _classes(figure: Figure, where: SubplotSpec, parameters: MiniWorld) -> None:
         axes.set_title(f"{name}: {', '.join(ACTIONS[name].walk)}", loc="left", fontsize=12, pad=3)
 
 
-def _timeline(figure: Figure, where: SubplotSpec, parameters: MiniWorld) -> None:
+def _timeline(figure: Figure, place: SubplotSpec, parameters: MiniWorld) -> None:
     """One untrimmed test video: pictures, class instances, sub-actions and background in between."""
     tests = (script for script in scripts(parameters, "thumos14") if script.subset == "test" and not script.broken)
     script = max(islice(tests, 12), key=lambda script: 20 * len({i.label for i in script.instances}) - script.duration)
-    upper, lower = where.subgridspec(2, 1, height_ratios=[1, 1.5], hspace=0.08)
-    axes = figure.add_subplot(upper)
+    grid = place.subgridspec(2, 1, height_ratios=[1, 1.5], hspace=0.08)
+    axes = figure.add_subplot(grid[0])
     _strip(axes, _sampled(replace(script, width=WIDTH, height=HEIGHT), 18))
     title = f"An untrimmed video, {script.duration:.0f} s: instances of classes above, what the figure does below"
     axes.set_title(title, loc="left", fontsize=14, pad=5)
-    axes = figure.add_subplot(lower)
+    axes = figure.add_subplot(grid[1])
     shades = dict(zip(sorted({i.label for i in script.instances}), ("#1f3a5f", "#a63d40", "#3b7a57"), strict=False))
     named: dict[str, float] = {}  # where each name was last written; the colour says it again
     for instance in script.instances:
@@ -119,10 +121,10 @@ def _bar(axes: Axes, stretch: Stretch, duration: float, width: float, y: float, 
 
 def _sampled(script: Script, count: int) -> list[np.ndarray]:
     """`count` frames (H, W, 3), evenly spaced in time."""
-    wanted = np.searchsorted(script.ticks, (np.arange(count) + 0.5) / count * script.ticks[-1]) - 1
-    chosen = set(wanted.tolist())
+    numbers = np.searchsorted(script.ticks, (np.arange(count) + 0.5) / count * script.ticks[-1]) - 1
+    chosen = set(numbers.tolist())
     kept = {k: frame for k, frame in enumerate(frames_of(script)) if k in chosen}
-    return [kept[k] for k in wanted.tolist()]
+    return [kept[k] for k in numbers.tolist()]
 
 
 def _strip(axes: Axes, frames: list[np.ndarray]) -> None:
@@ -130,3 +132,7 @@ def _strip(axes: Axes, frames: list[np.ndarray]) -> None:
     white = np.full((frames[0].shape[0], 2, 3), 255, np.uint8)
     axes.imshow(np.concatenate([part for frame in frames for part in (frame[:, :-2], white)], 1), interpolation="none")
     axes.axis("off")
+
+
+if __name__ == "__main__":
+    draw(MiniWorld(), Path(__file__).with_suffix(".png"))
