@@ -10,14 +10,13 @@ import click
 from actionbytes.commands.inputs import load
 from actionbytes.commands.options import group_options, input_options, table
 from actionbytes.data.annotations import Video
-from actionbytes.data.detections import Detections
+from actionbytes.data.detections import select
 from actionbytes.errors import UserError
 from actionbytes.evaluation.detection import Evaluation, evaluate_all, parse_tiou
 from actionbytes.evaluation.protocols import PROTOCOLS
-from actionbytes.evaluation.truth import Quirks
+from actionbytes.evaluation.recall import TIOU, RecallMetrics, recall_metrics
+from actionbytes.evaluation.truth import Quirks, apply_quirks
 from actionbytes.files import read_text, write_text
-
-RECALL_AT = (1, 5, 10, 50, 100)
 
 
 @click.command()
@@ -52,7 +51,7 @@ def evaluate(
     videos_from: Path | None,
     **options: Any,
 ) -> None:
-    """mAP of detections DET (ActivityNet JSON, THUMOS text) against truth GT (ActivityNet JSON, THUMOS folder).
+    """Compute mAP of detections DET (ActivityNet JSON, THUMOS text) against truth GT (ActivityNet JSON, THUMOS folder).
 
     Files may be gzipped. Options that change the truth or a protocol are off, and are printed when they are on.
     """
@@ -62,8 +61,11 @@ def evaluate(
     detections, videos, classes = load(det, gt, subset, ignore_unknown, drop_invalid, class_numbers)
     set_aside = videos.keys() - _names(videos_from, videos) if videos_from else set()
     if protocol == "ar-an":
-        result = {protocol: _average_recall(detections, videos, set_aside, tiou, ignore_unknown, options)}
-        lines = _recall_lines(result[protocol])
+        proposals = select(detections, videos, None, ignore_unknown)
+        changed_videos, _ = apply_quirks(videos, Quirks(**{name: options[name] for name in Quirks.model_fields}))
+        metrics = recall_metrics(proposals, changed_videos, set_aside, parse_tiou(tiou) if tiou else TIOU)
+        result = {protocol: metrics | {"options": options}}
+        lines = _recall_lines(metrics)
     else:
         result = evaluate_all(
             detections,
@@ -91,36 +93,7 @@ def _names(path: Path, videos: Mapping[str, Video]) -> set[str]:
     return names
 
 
-def _average_recall(
-    detections: Detections,
-    videos: dict[str, Video],
-    set_aside: set[str],
-    tiou: str | None,
-    ignore_unknown: bool,
-    options: dict[str, Any],
-) -> dict[str, Any]:
-    from actionbytes.data.detections import select
-    from actionbytes.evaluation.recall import TIOU, average_recall
-    from actionbytes.evaluation.truth import apply_quirks, without
-
-    kept, _ = apply_quirks(videos, Quirks(**{name: options[name] for name in Quirks.model_fields}))
-    kept = without(kept, set_aside)
-    proposals = select(detections, videos, None, ignore_unknown)
-    found = average_recall(proposals, kept, parse_tiou(tiou) if tiou else TIOU)
-    return {
-        "protocol": "ar-an",
-        "tiou": found.tiou,
-        "average_number": found.average_number.tolist(),
-        "average_recall": (100 * found.average_recall).tolist(),
-        "recall_at": {str(n): 100 * found.at(n) for n in RECALL_AT if n <= found.average_number[-1]},
-        "auc": found.auc,
-        "videos": {"evaluated": len(kept), "listed": len(kept) + len(set_aside)},
-        "detections": {"given": len(detections), "excluded": proposals.excluded},
-        "options": options,
-    }
-
-
-def _recall_lines(metrics: dict[str, Any]) -> list[str]:
+def _recall_lines(metrics: RecallMetrics) -> list[str]:
     at = metrics["recall_at"]
     head = ["AR-AN (%)", *(f"AR@{n}" for n in at), "AUC"]
     return [

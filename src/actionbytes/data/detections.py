@@ -58,8 +58,8 @@ class Detections:
     @classmethod
     def from_rows(cls, rows: Iterable[tuple[str, str, float, float, float]]) -> "Detections":
         """From `(video, label, start, end, score)` rows."""
-        columns = list(zip(*rows, strict=True)) or [(), (), (), (), ()]
-        return _columns(*columns)
+        columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [(), (), (), (), ()]
+        return _columns(columns)
 
 
 def read_detections(path: Path | str, *, drop_invalid: bool = False) -> Detections:
@@ -144,7 +144,7 @@ def _read_activitynet(path: Path) -> Detections:
         starts += [segment[0] for segment in segments]
         ends += [segment[1] for segment in segments]
         videos += [name] * len(entries)
-    return _columns(*columns, source=path, names=results)
+    return _columns(columns, path, results)
 
 
 def _flaw(entries: Any) -> str:
@@ -171,19 +171,20 @@ def _read_thumos(path: Path) -> Detections:
         if len(fields) < 5:
             raise UserError(f"{path}, line {number}: must be 'video start end class score', not {line.strip()!r:.80}")
         rows.append((fields[0], " ".join(fields[3:-1]), fields[1], fields[2], fields[-1]))
-    return _columns(*(list(zip(*rows, strict=True)) or [(), (), (), (), ()]), source=path)
+    return _columns(list(zip(*rows, strict=True)) or [(), (), (), (), ()], path)
 
 
 def _columns(
-    video: Sequence[Any],
-    label: Sequence[Any],
-    start: Sequence[Any],
-    end: Sequence[Any],
-    score: Sequence[Any],
-    source: Path | str = "detections",
-    names: Iterable[str] = (),
+    columns: Sequence[Sequence[Any]], source: Path | str = "detections", names: Iterable[str] = ()
 ) -> Detections:
-    """Columns from equally long lists of names and numbers (numbers may be text); `names` lists all videos."""
+    """Detections from equally long lists of video, label, start, end, score.
+
+    Args:
+        columns: the five lists; numbers may be text.
+        source: the file, for errors.
+        names: all videos, with or without detections.
+    """
+    video, label, start, end, score = columns
     if not set(map(type, label)) <= {str}:
         raise UserError(f"{source}: labels must be text, not {next(x for x in label if type(x) is not str)!r:.60}")
     videos = list(dict.fromkeys([*names, *video]))

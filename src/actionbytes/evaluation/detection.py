@@ -44,7 +44,6 @@ def evaluate_all(
     detections: Detections,
     videos: Mapping[str, Video],
     tiou: Sequence[float],
-    listed: int | None = None,
     *,
     set_aside: Collection[str] = (),
     classes: Collection[str] = (),
@@ -52,24 +51,25 @@ def evaluate_all(
     ignore_unknown: bool = False,
     **options: Any,
 ) -> dict[str, dict[str, Any]]:
-    """Metrics of one set of detections under each of `protocols`, by name of the protocol.
+    """Detection metrics of one set of detections under each of `protocols`, by name of the protocol.
 
     Args:
         detections: of any videos in `videos`.
         videos: truth of one subset.
         tiou: thresholds in (0, 1].
-        listed: how many videos the list has; default: those of `videos` that the video list keeps.
         set_aside: videos of the list that could not be processed. Their truth does not count in `map`, but in
             `map_full_truth`, where all of it is missed.
+        protocols: names of the protocols; default: all.
         classes: classes that may be detected beyond those with an instance in `videos`; such detections are left out.
         ignore_unknown: leave out detections of unknown videos or classes and count them; else they are a UserError.
         options: fields of `Evaluation`.
 
     Returns:
-        For each protocol [contract]: `protocol`, `tiou`, `map` (percent), `average`, `per_class` (percent per tIoU),
+        For each protocol: `protocol`, `tiou`, `map` (percent), `average`, `per_class` (percent per tIoU),
         `videos` (evaluated, listed), counts of instances and detections, the options and the rule for ties.
 
-    Raises UserError for unknown names, a threshold out of range and truth without an instance.
+    Raises:
+        UserError: unknown names, a threshold out of range, truth without an instance.
     """
     evaluation = validated(Evaluation, options, "evaluation")
     thresholds = checked_tiou(tiou)
@@ -92,7 +92,7 @@ def evaluate_all(
         metrics = _metrics(protocol, thresholds, scores, truth)
         metrics["videos"] = {
             "evaluated": len(kept_videos),
-            "listed": listed or len(full_videos),
+            "listed": len(full_videos),
             "with_instances": len(np.unique(truth.video)),
             "set_aside": sorted(set(set_aside) & full_videos.keys()),
         }
@@ -134,7 +134,7 @@ def _metrics(protocol: Protocol, tiou: list[float], scores: Scores, truth: Truth
 
 
 def _percent(values: np.ndarray) -> list[float]:
-    return (100 * values).tolist()
+    return [float(100 * value) for value in values]
 
 
 def checked_tiou(tiou: Sequence[float]) -> list[float]:

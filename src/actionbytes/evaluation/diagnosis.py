@@ -157,13 +157,14 @@ def _by_length(ordered: Detections, truth: Truth, scores: Scores, edges: Sequenc
     """
     ((hit, instance, rank),) = scores.hits
     length = np.maximum(truth.end - truth.start, 0)
-    if edges is None:
-        edges = np.unique(np.append(np.quantile(length, (0, 0.2, 0.4, 0.6, 0.8)).round(1), np.inf))
-        edges[0] = 0.0
+    bounds = np.unique(np.append(np.quantile(length, (0, 0.2, 0.4, 0.6, 0.8)).round(1), np.inf))
+    bounds[0] = 0.0
+    if edges is not None:
+        bounds = np.asarray(edges, np.float64)
     n_classes = len(truth.labels)
     false_positives = rank - _nth(ordered.label[hit])  # (H,) those of the class ranked before each true positive
     groups = []
-    for low, high in pairwise(edges):
+    for low, high in pairwise(bounds.tolist()):
         inside = (length >= low) & (length < high)
         n = np.bincount(truth.label[inside], minlength=n_classes)  # (C,)
         mine = inside[instance]

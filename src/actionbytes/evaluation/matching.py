@@ -106,14 +106,15 @@ def ranked_within(group: np.ndarray, value: np.ndarray, tie: np.ndarray) -> np.n
 
 
 def tiou_of(first: Segments, second: Segments, i: np.ndarray | int, j: np.ndarray, hull: bool = False) -> np.ndarray:
-    """tIoU of the pairs (i, j), in the operations and the order of the originals, to the last bit."""
+    """Compute tIoU of the pairs (i, j), in the operations and the order of the originals, to the last bit."""
     intersection = np.minimum(first.end[i], second.end[j]) - np.maximum(first.start[i], second.start[j])
     intersection = np.maximum(intersection, 0.0)
     if hull:
         union = np.maximum(first.end[i], second.end[j]) - np.minimum(first.start[i], second.start[j])
     else:
         union = (second.end[j] - second.start[j]) + (first.end[i] - first.start[i]) - intersection
-    return np.divide(intersection, union, out=np.zeros_like(union), where=intersection > 0)
+    tiou: np.ndarray = np.divide(intersection, union, out=np.zeros_like(union), where=intersection > 0)
+    return tiou
 
 
 def touching(first: Segments, second: Segments) -> np.ndarray:

@@ -96,7 +96,8 @@ def in_scoring_order(detections: Detections, truth: Truth) -> Detections:
 def _renumbered(column: np.ndarray, names: list[str], wanted: list[str]) -> np.ndarray:
     """Indices into `names` as indices into `wanted`, -1 for names it does not have."""
     index = {name: i for i, name in enumerate(wanted)}
-    return np.array([index.get(name, -1) for name in names] or [-1], np.int64)[column]
+    numbers: np.ndarray = np.array([index.get(name, -1) for name in names] or [-1], np.int64)[column]
+    return numbers
 
 
 def score(ordered: Detections, truth: Truth, protocol: Protocol, tiou: Sequence[float]) -> Scores:
@@ -168,20 +169,23 @@ def average_precision(rank: np.ndarray, label: np.ndarray, n_positives: np.ndarr
 
 def mean_ap(scores: Scores, protocol: Protocol) -> np.ndarray:
     """(K,) mAP in [0, 1]: the mean over classes of the truth, or 0 where the protocol gives up on a missing class."""
+    mean: np.ndarray = scores.ap.mean(axis=1)
     if protocol.missing_class == "zero_all" and (scores.n_detections == 0).any():
-        return np.zeros(len(scores.ap))
-    return scores.ap.mean(axis=1)
+        return np.zeros_like(mean)
+    return mean
 
 
 def _ranks(ordered: Detections, hit: np.ndarray, first: np.ndarray, excused: np.ndarray | None) -> np.ndarray:
     """(H,) ranks of the true positives `hit`, from 1 within their class; excused false positives have none."""
     start = first[ordered.label[hit]]
+    rank: np.ndarray = hit - start + 1
     if excused is None:
-        return hit - start + 1
+        return rank
     counts = ~excused
     counts[hit] = True
     counted = np.append(0, np.cumsum(counts))  # counted[i]: how many of the first i detections count
-    return counted[hit] - counted[start] + 1
+    rank = counted[hit] - counted[start] + 1
+    return rank
 
 
 def _unit(protocol: Protocol) -> Callable[[np.ndarray], np.ndarray]:

@@ -1,5 +1,6 @@
 """Truth in columns, and the known quirks of public annotations: each changed only by name, all off by default."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
@@ -114,7 +115,8 @@ def _mended(video: Video, quirks: Quirks, counts: dict[str, int]) -> Video:
     seen: set[Instance] = set()
     kept = []
     for instance in video.instances:
-        late = video.duration is not None and instance.end > video.duration + 0.5
+        duration = math.inf if video.duration is None else video.duration
+        late = instance.end > duration + 0.5
         if quirks.duplicates == "drop" and instance in seen:
             count("duplicate instances left out")
         elif quirks.zero_length == "drop" and instance.end <= instance.start:
@@ -127,7 +129,7 @@ def _mended(video: Video, quirks: Quirks, counts: dict[str, int]) -> Video:
             count("Diving copies of CliffDiving left out")
         elif quirks.past_end == "clip" and late:
             count("instances cut to the duration")
-            kept.append(replace(instance, end=video.duration))
+            kept.append(replace(instance, end=duration))
         else:
             kept.append(instance)
         seen.add(instance)
