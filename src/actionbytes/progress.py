@@ -1,15 +1,16 @@
-"""Progress of long work: one signature for everything that reports it, and the reporters that show it.
+"""Progress and messages of long work: one signature for all that report, and the places where they are shown.
 
 A function that takes long has a parameter `progress: Progress = silent`. It calls `progress(done, total, note)` after
-each unit of work, or iterates over `each(items, progress)`. Who calls it chooses the reporter: `on_terminal` for
-commands, `in_log` for the workflow's jobs.
+each unit of work, or iterates over `each(items, progress)`. The caller chooses the reporter: `on_terminal` for
+commands, `in_log` for the workflow's jobs. Messages go through `logging`; `messages_to` says where they are written.
 """
 
 import logging
 import sys
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from time import monotonic
-from typing import Protocol, TypeVar
+from typing import Protocol, TextIO, TypeVar
 
 from tqdm import tqdm
 
@@ -53,6 +54,20 @@ def in_log(unit: str = "video", every_s: float = EVERY_S) -> Progress:
             LOG.info("%s", _line(unit, done, total, note))
 
     return report
+
+
+@contextmanager
+def messages_to(stream: TextIO, level: str = "INFO") -> Iterator[None]:
+    """Within the block, write the package's messages of `level` and above to `stream`, one line each."""
+    package = logging.getLogger("actionbytes")
+    handler, before = logging.StreamHandler(stream), package.level
+    package.addHandler(handler)
+    package.setLevel(level)
+    try:
+        yield
+    finally:
+        package.removeHandler(handler)
+        package.setLevel(before)
 
 
 class _Bar:

@@ -6,7 +6,7 @@ from pathlib import Path
 import click
 
 from actionbytes.commands.inputs import chosen_settings
-from actionbytes.commands.options import FILE, FOLDER, bar, chosen_device, settings
+from actionbytes.commands.options import FILE, FOLDER, bar, chosen_device, device, settings
 
 
 @click.command()
@@ -18,7 +18,7 @@ from actionbytes.commands.options import FILE, FOLDER, bar, chosen_device, setti
 @click.option("--proposals/--no-proposals", default=True, show_default=True, help="Add ActionByte proposals.")
 @click.option("--weights-rgb", type=FILE, help="Where the run's I3D weights are now.")
 @click.option("--weights-flow", type=FILE, help="Where the run's flow weights are now.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@device
 @settings
 def detect(
     videos: tuple[Path, ...],

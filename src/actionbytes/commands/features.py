@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 
 from actionbytes.commands.inputs import video_files
-from actionbytes.commands.options import FILE, bar, chosen_device, settings
+from actionbytes.commands.options import FILE, bar, chosen_device, device, settings
 
 
 @click.command()
@@ -16,7 +16,7 @@ from actionbytes.commands.options import FILE, bar, chosen_device, settings
 @click.option("--run", type=FILE, help="Make features like those that this run was trained on.")
 @click.option("--weights-rgb", type=FILE, help="I3D weights, .pt (published) or .safetensors.")
 @click.option("--weights-flow", type=FILE, help="I3D weights of the flow stream.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@device
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="fp32 is exact, bf16 fast.")
 @click.option("--threads", default=0, help="Frame pairs whose flow is computed at a time; 0: all cores.")
 @click.option("--strict", is_flag=True, help="A broken video is an error, not set aside.")
