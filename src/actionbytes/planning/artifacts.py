@@ -7,10 +7,10 @@ from pathlib import Path
 from actionbytes.backbones.parameters import Pretraining
 from actionbytes.data.manifests import shard_names
 from actionbytes.features.kinds import FeatureKind
+from actionbytes.localization.thresholds import SegmentRules
 from actionbytes.localization.transfer import LabelTransfer
 from actionbytes.methods.parameters import MethodParameters
 from actionbytes.papers.experiments import Source
-from actionbytes.parameters import Parameters
 from actionbytes.recipes import Recipe
 from actionbytes.training.parameters import Training
 from actionbytes.video.parameters import Decoding, Flow
@@ -110,6 +110,12 @@ class FeatureSet:
     def dataset(self) -> str:
         """The dataset whose videos these are."""
         return self.frames.dataset
+
+    def seen(self, shard: str) -> dict[str, Path]:
+        """Folders that the streams see of a shard: frames, flow or both."""
+        folders = {"frames": self.frames.frames_of(shard), "flow": self.frames.flow_of(shard)}
+        needed = {"flow" if stream == "flow" else "frames" for stream in self.kind.streams}
+        return {name: folder for name, folder in folders.items() if name in needed}
 
     @property
     def folder(self) -> Path:
@@ -239,7 +245,7 @@ class RunSet:
 
     def rounds(self, seed: int) -> Path:
         """What each mining round began with, CSV."""
-        return self.seed(seed) / "stages.csv"
+        return self.seed(seed) / "rounds.csv"
 
     @property
     def inputs(self) -> list[Path]:
@@ -281,7 +287,7 @@ class DetectionSet:
     labels: Path
     features: FeatureSet
     recipe: Recipe
-    localization: Parameters
+    localization: SegmentRules
     transfer: LabelTransfer | None
     round: int | None
 

@@ -100,7 +100,7 @@ class Extraction:
         spec = {
             **self._seen(frames, kind),
             "weights": identity,
-            "extraction": kind.model_dump(mode="json", exclude={"fps"}),  # the frames' recipe has the rate
+            "features": kind.model_dump(mode="json", exclude={"fps"}),  # the frames' recipe has the rate
         }
         recipe = Recipe("extract", f"{kind.network}-{frames.decoding.fps:g}fps", spec)
         return FeatureSet(frames, kind, recipe, weights)

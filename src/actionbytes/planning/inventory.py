@@ -81,7 +81,11 @@ def _needed_by(plan: Plan, result: str) -> Needed:
             if plan.extraction.pretrained(features.kind.network)  # published weights are the user's
             for path in features.weights.values()
         }
-        needed.runs |= {detections.detections(entry.seed), detections.metrics(entry.seed)}
+        needed.runs |= {
+            detections.detections(entry.seed),
+            detections.scores(entry.seed),
+            detections.metrics(entry.seed),
+        }
     return needed
 
 

@@ -134,7 +134,8 @@ def _compared(plan: Plan, table: str, features: bool) -> list[Path]:
             paths |= dict.fromkeys(path for run in lineage(detections.run) for path in run.inputs)
             paths |= dict.fromkeys([*detections.inputs, detections.listing])
         paths |= dict.fromkeys(run.model(entry.seed) for run in lineage(detections.run))
-        paths |= dict.fromkeys([detections.detections(entry.seed), detections.metrics(entry.seed)])
+        made = detections.detections(entry.seed), detections.scores(entry.seed), detections.metrics(entry.seed)
+        paths |= dict.fromkeys(made)
     return [*paths, *(Path("results") / f"{table}{suffix}" for suffix in (".csv", ".md", ".tex"))]
 
 

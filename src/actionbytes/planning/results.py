@@ -210,7 +210,10 @@ class Results:
     def _of_videos(self, figure: Picture) -> dict[str, Any]:
         """The files of a picture's videos that it reads."""
         first, subset = self.runs.experiment(figure.points[0].experiment), self._subset_of(figure)
-        files: dict[str, Any] = {"localization": self.runs.localization(figure.points[0].experiment)}
+        files: dict[str, Any] = {
+            "seed": self.runs.seeds(figure.points[0].experiment)[0],
+            "localization": self.runs.localization(figure.points[0].experiment),
+        }
         if "features" in figure.reads:
             files["features"] = self.extraction.features(figure.dataset, first.features).files(subset)
         if "stills" in figure.reads:

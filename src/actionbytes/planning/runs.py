@@ -7,6 +7,7 @@ from typing import Any
 from actionbytes.data.splits import read_split
 from actionbytes.data.words import ALIASES
 from actionbytes.errors import UserError
+from actionbytes.localization.thresholds import SegmentRules
 from actionbytes.localization.transfer import LabelTransfer
 from actionbytes.methods.parameters import MethodParameters
 from actionbytes.methods.registry import method_parameters
@@ -260,11 +261,10 @@ class Runs:
         sources = group.classes_from or group.sources
         if target in {run.sources[source].source.dataset for source in sources}:
             return False
-        if not group.transferable:
-            raise UserError(f"{place}: this method detects the classes that it has learned; train it on the target's")
+        group.check_transfer(place)
         return True
 
-    def localization(self, name: str) -> Any:
+    def localization(self, name: str) -> SegmentRules:
         """How an experiment's method turns predictions into segments, whatever the target."""
         experiment = self.experiment(name)
         group, sizes = method_parameters(experiment.method), self._sizes(experiment.method)

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import NamedTuple, TypedDict
 
+from actionbytes.localization.thresholds import SegmentRules
 from actionbytes.papers.figures import DrawnFigure
 from actionbytes.papers.tables import Table
-from actionbytes.parameters import Parameters
 
 
 class Facts(TypedDict):
@@ -76,6 +76,7 @@ class FigureInputs:
         features: Feature shards of the videos that are shown.
         stills: Frames of these videos.
         truth: Their annotations and, in the mini world, the parts of actions.
+        seed: The seed that a picture shows.
         localization: How the first point's method turns predictions into segments, in pictures.
     """
 
@@ -90,7 +91,8 @@ class FigureInputs:
     features: Sequence[Path] = ()
     stills: Path | None = None
     truth: Sequence[Path] = ()
-    localization: Parameters | None = None
+    seed: int = 0
+    localization: SegmentRules | None = None
 
     @property
     def files(self) -> list[Path]:

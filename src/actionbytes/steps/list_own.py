@@ -1,16 +1,19 @@
 """List own videos and write their annotations."""
 
 from contextlib import suppress
+from pathlib import Path
 
 from actionbytes.data.own import OwnData
+from actionbytes.files import write_text
 from actionbytes.progress import Progress, each, silent
 
 
-def write_own(own: OwnData, progress: Progress = silent) -> None:
+def list_own(own: OwnData, labels: Path, progress: Progress = silent) -> None:
     """Write list and annotations of own videos; the one instance of a clip lasts as long as its frames do.
 
     Args:
         own: The listed videos.
+        labels: Copy of the annotations to write.
         progress: Called after each clip.
     """
     from actionbytes.video.decode import BrokenVideo
@@ -25,3 +28,4 @@ def write_own(own: OwnData, progress: Progress = silent) -> None:
                 pass
             durations[row.video] = reader.duration
     own.write(durations)
+    write_text(labels, (own.home / "annotations.json").read_text(encoding="utf-8"))
