@@ -8,7 +8,8 @@ from actionbytes.data.annotations import Video
 from actionbytes.data.detections import Detections
 from actionbytes.data.scores import VideoScores
 from actionbytes.errors import UserError
-from actionbytes.evaluation.detection import Evaluation, evaluate_all
+from actionbytes.evaluation.detection import evaluate_all
+from actionbytes.evaluation.parameters import AR_AN, Evaluation
 from actionbytes.evaluation.protocols import PROTOCOLS
 from actionbytes.evaluation.recall import TIOU, recall_metrics
 from actionbytes.evaluation.recognition import recognition_metrics
@@ -28,7 +29,6 @@ def measure(
     set_aside: Collection[str] = (),
     classes: Collection[str] = (),
     recall_tiou: Sequence[float] = TIOU,
-    max_proposals: int = 100,
     **options: Any,
 ) -> dict[str, Any]:
     """Everything that is measured of one set of detections: the content of `metrics.json`.
@@ -41,7 +41,6 @@ def measure(
         set_aside: videos that could not be processed. Their truth does not count.
         classes: classes that may be detected beyond those with an instance in `videos`.
         recall_tiou: thresholds of AR-AN.
-        max_proposals: the largest average number of proposals per video, for AR-AN.
         options: fields of `Evaluation`.
 
     Returns:
@@ -54,10 +53,11 @@ def measure(
     measured: dict[str, Any] = dict(
         evaluate_all(detections, videos, tiou, set_aside=set_aside, classes=classes, **options)
     )
-    changed_videos, _ = apply_quirks(videos, validated(Evaluation, options, "evaluation"))
-    measured["ar-an"] = recall_metrics(detections, changed_videos, set_aside, recall_tiou, max_proposals)
+    evaluation = validated(Evaluation, options, "evaluation")
+    measured[AR_AN] = recall_metrics(detections, videos, set_aside, recall_tiou, evaluation)
     if scores is not None:
-        measured["recognition"] = recognition_metrics(scores, changed_videos, set_aside)
+        changed_videos, _ = apply_quirks(videos, evaluation)
+        measured["recognition"] = recognition_metrics(scores, changed_videos, set_aside, evaluation.ties)
     return measured
 
 
@@ -118,7 +118,7 @@ def _section(metrics: Mapping[str, Any], protocol: str, metric: str) -> Mapping[
     name = UNSTATED if protocol == "unstated" else protocol
     if metric == "mAP" and name not in PROTOCOLS:
         raise UserError(f"mAP under the protocol {name!r}: there are {', '.join(PROTOCOLS)}")
-    key = "recognition" if metric in RECOGNITION else name if metric == "mAP" else "ar-an"
+    key = "recognition" if metric in RECOGNITION else name if metric == "mAP" else AR_AN
     section: Mapping[str, Any] = _entry(metrics, key, "entry")
     return section
 

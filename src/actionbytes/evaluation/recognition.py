@@ -1,7 +1,7 @@
 """Video classification: mAP over classes (as W-TALC and others report) and top-1 accuracy (TSRNet)."""
 
 from collections.abc import Collection, Mapping
-from typing import TypedDict
+from typing import Literal, TypedDict
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -9,7 +9,8 @@ from numpy.typing import ArrayLike, NDArray
 from actionbytes.data.annotations import Video
 from actionbytes.data.scores import VideoScores
 from actionbytes.errors import UserError
-from actionbytes.evaluation.protocols import average_precision
+from actionbytes.evaluation.precision import average_precision
+from actionbytes.evaluation.ties import portable_argsort
 from actionbytes.evaluation.truth import without
 
 
@@ -22,7 +23,10 @@ class RecognitionMetrics(TypedDict):
 
 
 def recognition_metrics(
-    scores: VideoScores, videos: Mapping[str, Video], set_aside: Collection[str] = ()
+    scores: VideoScores,
+    videos: Mapping[str, Video],
+    set_aside: Collection[str] = (),
+    ties: Literal["original", "file"] = "original",
 ) -> dict[str, RecognitionMetrics]:
     """Accuracy and classification mAP of each part of `scores`.
 
@@ -33,6 +37,7 @@ def recognition_metrics(
         scores: class scores of at least the videos that count.
         videos: truth of one subset.
         set_aside: videos that could not be processed, which do not count.
+        ties: videos of equal score, as in `average_precisions`.
 
     Returns:
         For each part, the percentages and how many videos were evaluated and listed.
@@ -58,7 +63,7 @@ def recognition_metrics(
     rows = [row[name] for name in names]
     result: dict[str, RecognitionMetrics] = {}
     for part, values in scores.parts.items():
-        ap = average_precisions(values[rows], labels[:, scored])
+        ap = average_precisions(values[rows], labels[:, scored], ties)
         result[part] = {
             "accuracy": top1_accuracy(values[rows], labels[:, scored]),
             "map": float(100 * np.nanmean([*ap, *np.zeros(len(unscored))])),
@@ -67,12 +72,15 @@ def recognition_metrics(
     return result
 
 
-def average_precisions(scores: ArrayLike, labels: ArrayLike) -> NDArray[np.float64]:
+def average_precisions(
+    scores: ArrayLike, labels: ArrayLike, ties: Literal["original", "file"] = "original"
+) -> NDArray[np.float64]:
     """AP of each class: precision at each positive, summed, over the number of positives.
 
     Args:
-        scores: (N, C), higher is more likely; equal scores keep the order of the videos.
+        scores: (N, C), higher is more likely.
         labels: (N, C) of 0 and 1.
+        ties: equal scores in the order of W-TALC's code, NumPy's portable `argsort(-score)`, or in that of the videos.
 
     Returns:
         (C,) in [0, 1]; NaN for a class without a positive (the original divides 0 by 0).
@@ -81,10 +89,13 @@ def average_precisions(scores: ArrayLike, labels: ArrayLike) -> NDArray[np.float
         ValueError: shapes or values do not fit.
     """
     scores, labels = _checked(scores, labels)
-    order = np.argsort(-scores, axis=0, kind="stable")  # (N, C)
+    if ties == "original":
+        order = portable_argsort(-scores.T).T  # (N, C)
+    else:
+        order = np.argsort(-scores, axis=0, kind="stable")
     label, rank = np.nonzero(np.take_along_axis(labels, order, axis=0).T)  # class by class, rising rank
     positives = labels.sum(axis=0)
-    ap = average_precision(rank + 1, label, positives, interpolated=False)
+    ap = average_precision(rank + 1, label, positives, "plain")
     return np.where(positives > 0, ap, np.nan)
 
 
