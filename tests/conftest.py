@@ -14,6 +14,13 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     return argname if isinstance(val, bytes) else None
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in tests/workflow; a test that is slow elsewhere says so itself, by `pytest.mark.slow`."""
+    for item in items:
+        if item.path.is_relative_to(ROOT / "tests" / "workflow"):
+            item.add_marker(pytest.mark.workflow)
+
+
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The repository."""

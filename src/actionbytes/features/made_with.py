@@ -1,6 +1,7 @@
 """How to make features of a new video: like those of a run, or by the field's recipe with given weights."""
 
 import json
+import logging
 from collections.abc import Callable
 from pathlib import Path
 
@@ -14,6 +15,7 @@ from actionbytes.parameters import Parameters, validated, with_overrides
 from actionbytes.recipes import plain
 from actionbytes.video.parameters import Decoding, Flow
 
+LOG = logging.getLogger(__name__)
 FILE = "features.json"  # in a run's folder
 
 
@@ -111,7 +113,7 @@ def _compute(model: "I3D", prepare: Callable, extraction: Extraction, device: st
     torch.set_num_threads(extraction.threads)
     features = fast_features(model, Inference(precision=extraction.precision), device)
     for note in features.notes:
-        print(note)
+        LOG.info(note)
 
     def compute(x: np.ndarray) -> np.ndarray:
         with torch.inference_mode():

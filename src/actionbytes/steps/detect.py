@@ -1,5 +1,6 @@
 """Whole steps on files: what the command line and the workflow's scripts both call."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from actionbytes.parameters import Parameters
 if TYPE_CHECKING:
     from actionbytes.methods.base import Method
 
+LOG = logging.getLogger(__name__)
 Shards = Path | list[Path]
 Found = tuple[str, float, float, float]  # label, start (s), end (s), score
 
@@ -112,7 +114,7 @@ def _similarity(
     target, missing = embed_labels(targets, vectors, aliases)
     source, more = embed_labels(sources, vectors, aliases)
     if unknown := sorted({*missing, *more}):
-        print(f"{words}: no vector for {', '.join(unknown)}; these words are left out of their class names")
+        LOG.info("%s: no vector for %s; these words are left out of their class names", words, ", ".join(unknown))
     return cosine_similarity(target, source)
 
 

@@ -1,5 +1,6 @@
 """Stills: one frame a snippet of a few videos, in a small HDF5 file: pictures can be drawn without the videos."""
 
+import logging
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from actionbytes.video.decode import BrokenVideo
 from actionbytes.video.isolated import IsolatedReader
 from actionbytes.video.parameters import Decoding
 
+LOG = logging.getLogger(__name__)
 CHUNK = 16  # frames a snippet
 
 
@@ -24,7 +26,7 @@ def pick_stills(videos: Iterable[tuple[str, Path]], count: int, decoding: Decodi
             reader = IsolatedReader(path, decoding)
             frames = [frame for k, frame in enumerate(reader) if k % CHUNK == CHUNK // 2]
         except BrokenVideo as error:
-            print(f"passed over: {error}")
+            LOG.info("passed over: %s", error)
             continue
         if reader.status == "ok" and frames:
             found[name] = np.stack(frames)  # (T, S, S, 3)
