@@ -50,8 +50,8 @@ def canonical(name: str) -> str:
 
 def test_quick_leaves_the_workflow_out(root: Path):
     command = re.search(r"^quick: .*\n.*(-m \".*\")$", (root / "Makefile").read_text(), flags=re.MULTILINE)[1]
+    arguments = ["--collect-only", *shlex.split(command), "tests/workflow/test_lint.py", __file__]
     done = subprocess.run(
-        [sys.executable, "-m", "pytest", "--collect-only", *shlex.split(command), "tests/workflow/test_lint.py", __file__],
-        cwd=root, capture_output=True, text=True, check=True,
-    )  # fmt: skip
+        [sys.executable, "-m", "pytest", *arguments], cwd=root, capture_output=True, text=True, check=True
+    )
     assert "test_project.py::test_quick" in done.stdout and "test_lint.py" not in done.stdout, done.stdout
