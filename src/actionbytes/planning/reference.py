@@ -70,7 +70,7 @@ def sections() -> list[Section]:
         parts += [replace(first, about=about), *inside]
         localized.setdefault(group.localization, []).append(method)
     for localization, methods in localized.items():
-        parts += _of_group("methods", f"({'|'.join(methods)}): localization", localization)
+        parts += _of_group("methods", f"{_either(methods)}: localization", localization)
     parts += _of_group("methods", "transfer", LabelTransfer)
     papers = list(_of_group("papers/*.yaml", "", Paper))
     declared = any(section.path.startswith("experiments") for section in papers)
@@ -211,8 +211,7 @@ def _of_group(
             defaults[_json(shown)] = shown
     for (member, suffix, shown_text), names in inside.items():
         if (member, shown_text) not in seen:
-            name = names[0] if len(names) == 1 else f"({'|'.join(names)})"
-            below = f"{path}.{name}{suffix}".removeprefix(".")
+            below = f"{path}.{_either(names)}{suffix}".removeprefix(".")
             yield from _of_group(file, below, member, defaults[shown_text], seen)
 
 
@@ -225,6 +224,11 @@ def _groups_in(annotation: Any, suffix: str = "") -> Iterator[tuple[type[BaseMod
     deeper = ".<name>" if origin in (dict, Mapping) else "[]" if origin in (list, tuple) else ""
     for argument in get_args(annotation):
         yield from _groups_in(argument, suffix + deeper)
+
+
+def _either(names: list[str]) -> str:
+    """One name as it is, several as `(a|b)`."""
+    return names[0] if len(names) == 1 else f"({'|'.join(names)})"
 
 
 def _default(group: type[BaseModel], name: str, instance: BaseModel | None) -> Any:
