@@ -6,10 +6,10 @@ which a test compares with the groups.
 """
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any, get_args, get_origin
+from typing import Any
 
 from pydantic import BaseModel
 
@@ -17,7 +17,7 @@ from actionbytes.localization.transfer import LabelTransfer
 from actionbytes.methods.registry import known, method_parameters
 from actionbytes.papers.declared import Paper
 from actionbytes.papers.experiments import Experiment
-from actionbytes.parameters import Parameters, sentence
+from actionbytes.parameters import Parameters, groups_in, sentence
 from actionbytes.planning.params import Config
 from actionbytes.recipes import plain
 from actionbytes.training.parameters import Training
@@ -193,7 +193,7 @@ def _of_group(
         file: Which part of the reference it is for.
         path: Key of the group.
         group: The group.
-        default: What the group is by default where it stands; None: its own defaults.
+        default: Default of the field that holds the group; None: the defaults of the group itself.
         seen: Groups, and their defaults there, that have been told.
     """
     seen = set() if seen is None else seen
@@ -206,24 +206,13 @@ def _of_group(
     for name, field in group.model_fields.items():
         value = _default(group, name, default)
         shown = value if isinstance(value, BaseModel) and value != type(value)() else None
-        for member, suffix in _groups_in(field.annotation):
+        for member, suffix in groups_in(field.annotation):
             inside.setdefault((member, suffix, _json(shown)), []).append(name)
             defaults[_json(shown)] = shown
     for (member, suffix, shown_text), names in inside.items():
         if (member, shown_text) not in seen:
             below = f"{path}.{_either(names)}{suffix}".removeprefix(".")
             yield from _of_group(file, below, member, defaults[shown_text], seen)
-
-
-def _groups_in(annotation: Any, suffix: str = "") -> Iterator[tuple[type[BaseModel], str]]:
-    """The groups that a value of this type can hold, with what follows the key: `.<name>` in a map, `[]` in a list."""
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        yield annotation, suffix
-        return
-    origin = get_origin(annotation)
-    deeper = ".<name>" if origin in (dict, Mapping) else "[]" if origin in (list, tuple) else ""
-    for argument in get_args(annotation):
-        yield from _groups_in(argument, suffix + deeper)
 
 
 def _either(names: list[str]) -> str:
@@ -258,17 +247,17 @@ def _allowed(schema: Schema, definitions: dict[str, Schema]) -> str:
             return " or ".join(dict.fromkeys(_allowed(part, definitions) for part in schema[several]))
     if "enum" in schema or "const" in schema:
         return ", ".join(str(value) for value in schema.get("enum", [schema.get("const")]))
-    kind = schema.get("type")
-    if kind == "array":
+    type_name = schema.get("type")
+    if type_name == "array":
         if "prefixItems" in schema:
             return "list of " + ", ".join(_allowed(part, definitions) for part in schema["prefixItems"])
         return f"list of {_allowed(schema.get('items', {}), definitions)}"
-    if kind == "object":
+    if type_name == "object":
         if "properties" in schema:
             return "group"
         values = schema.get("additionalProperties")
         return f"map to {_allowed(values, definitions)}" if isinstance(values, dict) and values else "map"
-    words = [TYPES.get(str(kind), "anything")]
+    words = [TYPES.get(str(type_name), "anything")]
     words += [f"{sign} {schema[key]:g}" for key, sign in BOUNDS.items() if key in schema]
     if "multipleOf" in schema:
         words.append(f"a multiple of {schema['multipleOf']:g}")

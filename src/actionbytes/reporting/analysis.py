@@ -59,7 +59,7 @@ def write_analysis(diagnosis: Diagnosis, folder: Path | str) -> list[Path]:
 
 
 def draw_false_positives(d: Diagnosis) -> Figure:
-    """Share of each kind of error among the first G, second G ... detections of each class, and what each kind costs."""
+    """Shares of kinds of errors among the first G, second G ... detections of a class, and what each kind costs."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=(3, 2), layout="constrained")
     total = d.profile.sum(axis=1)
     share = 100 * d.profile / np.maximum(total, 1)[:, None]
