@@ -9,7 +9,8 @@ import pytest
 
 LEVELS = [  # from the bottom up; rooms on one line may not import each other
     {"errors", "progress"},
-    {"files", "parameters", "threads"},
+    {"files", "threads"},
+    {"parameters"},
     {"recipes", "papers"},
     {"data"},
     {"video", "backbones", "mini"},

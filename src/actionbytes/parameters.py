@@ -1,13 +1,14 @@
 """Parameters: typed, described, validated; an error names the key, the value and what is allowed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from actionbytes.errors import UserError
+from actionbytes.files import read_text
 
 
 class Parameters(BaseModel):
@@ -54,14 +55,25 @@ def explain(error: ValidationError, group: type[BaseModel]) -> str:
     return f"{key}: {problem['input']!r} is not allowed: {rule[0].lower() + rule[1:]}{more}"
 
 
+def groups_in(annotation: Any, suffix: str = "") -> Iterator[tuple[type[BaseModel], str]]:
+    """The groups that a value of a type can hold, with what follows their key: `.<name>` in a map, `[]` in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation, suffix
+        return
+    origin = get_origin(annotation)
+    deeper = ".<name>" if origin in (dict, Mapping) else "[]" if origin in (list, tuple) else ""
+    for argument in get_args(annotation):
+        yield from groups_in(argument, suffix + deeper)
+
+
 def _siblings(group: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
-    """Names allowed beside the last part of `location`."""
+    """Names allowed beside the last part of `location`, whose parts are fields, keys of maps and positions in lists."""
+    groups = [group]
     for part in location[:-1]:
-        field = group.model_fields.get(str(part))
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
-            break
-        group = field.annotation
-    return sorted(group.model_fields)
+        fields = [member.model_fields[part] for member in groups if part in member.model_fields]
+        if fields:
+            groups = [inner for field in fields for inner, _ in groups_in(field.annotation)]
+    return sorted({name for member in groups for name in member.model_fields})
 
 
 def sentence(description: str | None) -> str:
@@ -71,12 +83,10 @@ def sentence(description: str | None) -> str:
 
 
 def read_yaml(path: Path) -> Any:
-    """Read a YAML file safely; a missing or malformed file is a UserError."""
+    """The content of a YAML file, plain data only; a file that is missing or not YAML is a UserError."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {error}") from None
 
 

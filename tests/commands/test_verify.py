@@ -42,6 +42,7 @@ def weights(folder):
     return ["--weights-rgb", folder / "rgb.safetensors", "--weights-flow", folder / "flow.safetensors"]
 
 
+@pytest.mark.slow
 def test_verify_and_compare(folder, weights, cli, tmp_path):
     videos = [folder / "run", folder / "jump"]
     assert cli("features", *videos, "--out", tmp_path / "a.h5", *weights, *SMALL)[0] == 0

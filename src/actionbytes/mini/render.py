@@ -168,7 +168,7 @@ def encode(script: Script, path: Path, mark: str = "", picture: bool = True, moo
             container.mux(sound.encode())
 
 
-def _lasting(packets: list[av.Packet], script: Script) -> list[av.Packet]:
+def _lasting(packets: "list[av.Packet[Any]]", script: Script) -> "list[av.Packet[Any]]":
     """The packets with their durations, which the muxer would otherwise guess for the last frame of a variable rate."""
     for packet in packets:
         assert packet.pts is not None
