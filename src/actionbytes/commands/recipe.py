@@ -38,7 +38,7 @@ def diff(left: str, right: str) -> None:
         if len(recipes) > 1:
             raise UserError(f"{artifact} has {len(recipes)} recipes; name one of its experiments or an artifact's path")
         sides.append(next(iter(recipes.values())))
-    differing = list(differences(*sides))
+    differing = list(differences(sides[0], sides[1]))
     for key, first, second in differing:
         click.echo(f"{key}: {first} -> {second}")
     if differing:

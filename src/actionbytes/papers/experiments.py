@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import BeforeValidator, Field, model_validator
 
 from actionbytes.parameters import Parameters
 
@@ -55,9 +55,6 @@ class Experiment(Parameters):
 
     In the files an experiment may be `like` another and say only what differs (`papers/likeness.py`).
     """
-
-    # For editors: with `like`, what is required may come from the other experiment.
-    model_config = ConfigDict(json_schema_extra=lambda schema: schema.pop("required", None))
 
     like: str | None = Field(None, description="another experiment; what follows is laid over it, null takes a key out")
     method: str = Field(description="name of a method, as in `actionbytes train METHOD`")

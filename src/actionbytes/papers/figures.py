@@ -31,13 +31,13 @@ class Figure(Parameters):
 class PrintedFigure(Figure):
     """A figure of a paper that is only named, not drawn here."""
 
-    kind: Literal["printed"] = "printed"
+    kind: Literal["printed"] = Field("printed", description="not drawn here")
 
 
 class DrawnFigure(Figure):
     """A figure that is drawn here, from what the experiments of its points have made."""
 
-    kind: str
+    kind: str = Field(description="how it is drawn")
     points: list[Point] = Field(min_length=1, description="what it is drawn from, in order")
 
     @property
@@ -59,7 +59,7 @@ class DrawnFigure(Figure):
 class Curve(DrawnFigure):
     """A metric over a parameter: points of experiments, one line for each dataset and tIoU."""
 
-    kind: Literal["curve"]
+    kind: Literal["curve"] = Field(description="a metric over a parameter")
     columns: list[Column] = Field(min_length=1, description="datasets and tIoU, a line each")
     x_label: str = Field("", description="what the places are")
     protocol: Protocol = Field("wtalc", description="evaluation protocol of the metric")
@@ -97,7 +97,7 @@ class Picture(DrawnFigure):
 class Qualitative(Picture):
     """Truth and detections of several experiments over frames."""
 
-    kind: Literal["qualitative"]
+    kind: Literal["qualitative"] = Field(description="truth and detections over frames")
 
     @property
     def reads(self) -> frozenset[Reads]:
@@ -108,7 +108,7 @@ class Qualitative(Picture):
 class Attention(Picture):
     """What a model attends to, and the activations of the classes in view."""
 
-    kind: Literal["attention"]
+    kind: Literal["attention"] = Field(description="attention and activations over frames")
 
     @property
     def reads(self) -> frozenset[Reads]:
@@ -119,7 +119,7 @@ class Attention(Picture):
 class ActionBytesFigure(Picture):
     """Where the latent of a video changes, and the ActionBytes between the changes."""
 
-    kind: Literal["actionbytes"]
+    kind: Literal["actionbytes"] = Field(description="changes of the latent and ActionBytes over frames")
 
     @property
     def reads(self) -> frozenset[Reads]:

@@ -9,7 +9,7 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from pydantic import BaseModel
 
@@ -17,6 +17,7 @@ from actionbytes.localization.transfer import LabelTransfer
 from actionbytes.methods.registry import known, method_parameters
 from actionbytes.papers.declared import Paper
 from actionbytes.papers.experiments import Experiment
+from actionbytes.papers.likeness import LIKE
 from actionbytes.parameters import Parameters, groups_in, sentence
 from actionbytes.planning.params import Config
 from actionbytes.recipes import plain
@@ -142,8 +143,11 @@ def params_schema() -> Schema:
         sizes = json.loads(json.dumps(definitions["MethodSizes"]))
         sizes["properties"]["parameters"] = _reference(definitions, method_parameters(method))
         sizes["properties"]["training"] = _reference(definitions, Training)
+        sizes["properties"]["localization"] = _reference(definitions, method_parameters(method).localization)
         methods["properties"][method] = sizes
     methods["additionalProperties"] = False
+    like = {"type": "string", "description": "another kind; what follows is laid over it, null takes a key out"}
+    definitions["FeatureKind"]["properties"][LIKE] = like
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
 
 
@@ -153,7 +157,10 @@ def paper_schema() -> Schema:
     definitions = schema["$defs"]
     _reference(definitions, Experiment)
     experiment = definitions["Experiment"]
-    experiment.pop("required", None)  # an experiment may take everything from another one
+    for partial in (experiment, definitions["Source"]):  # the rest may come from an experiment that it is `like`
+        partial.pop("required", None)
+    for name in ("sources", "targets", "for_target"):
+        _take_out_by_null(experiment["properties"][name])
     experiment["properties"]["training"] = _reference(definitions, Training)
     experiment["properties"]["transfer"] = _reference(definitions, LabelTransfer)
     experiment["allOf"] = [
@@ -170,6 +177,13 @@ def paper_schema() -> Schema:
     ]
     schema["properties"]["experiments"]["additionalProperties"] = {"$ref": "#/$defs/Experiment"}
     return {"$schema": "https://json-schema.org/draft/2020-12/schema", **schema}
+
+
+def _take_out_by_null(schema: Schema) -> None:
+    """Allow null for the values of a map: it takes out what an experiment would have from one that it is `like`."""
+    values = schema.get("additionalProperties")
+    if isinstance(values, dict):
+        schema["additionalProperties"] = {"anyOf": [values, {"type": "null"}]}
 
 
 def _reference(definitions: dict[str, Schema], group: type[Parameters]) -> Schema:
@@ -211,13 +225,19 @@ def _of_group(
             defaults[_json(shown)] = shown
     for (member, suffix, shown_text), names in inside.items():
         if (member, shown_text) not in seen:
-            below = f"{path}.{_either(names)}{suffix}".removeprefix(".")
+            below = f"{path}.{_either(names)}{suffix}{_kind(member)}".removeprefix(".")
             yield from _of_group(file, below, member, defaults[shown_text], seen)
 
 
 def _either(names: list[str]) -> str:
     """One name as it is, several as `(a|b)`."""
     return names[0] if len(names) == 1 else f"({'|'.join(names)})"
+
+
+def _kind(group: type[BaseModel]) -> str:
+    """What tells a group from others under the same key: its kind, where it has one."""
+    kinds = get_args(group.model_fields["kind"].annotation) if "kind" in group.model_fields else ()
+    return f" (kind {kinds[0]})" if len(kinds) == 1 else ""
 
 
 def _default(group: type[BaseModel], name: str, instance: BaseModel | None) -> Any:
