@@ -57,3 +57,8 @@ def as_text(paths):
 def settled(paths):
     """Inputs whose path names their recipe: they are there or made, and their times say nothing."""
     return [ancient(str(path)) for path in paths]
+
+
+def settled_file(path):
+    """One such input."""
+    return ancient(str(path))

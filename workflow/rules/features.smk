@@ -6,7 +6,7 @@
 
 rule decode_shard:
     input:
-        lambda w: settled([plan.datasets[w.dataset].marker]),
+        lambda w: settled_file(plan.datasets[w.dataset].marker),
     output:
         temp(directory("data/{suite}/{dataset}/frames/{recipe}/{shard}")),
     log:
@@ -28,7 +28,7 @@ rule decode_shard:
 
 rule flow_shard:
     input:
-        lambda w: settled([plan.at.flow(w.dataset, w.recipe).frames_of(w.shard)]),
+        lambda w: settled_file(plan.at.flow(w.dataset, w.recipe).frames_of(w.shard)),
     output:
         temp(directory("data/{suite}/{dataset}/flow/{recipe}/{shard}")),
     log:

@@ -57,7 +57,7 @@ rule audit:
 
 rule pick_stills:
     input:
-        lambda w: settled([plan.datasets[w.dataset].marker]),
+        lambda w: settled_file(plan.datasets[w.dataset].marker),
     output:
         "data/{suite}/{dataset}/stills/{recipe}.h5",
     log:

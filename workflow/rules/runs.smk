@@ -5,8 +5,8 @@
 
 rule list_exclusions:
     input:
-        source=lambda w: settled([plan.at.exclusions(w.recipe).labels]),
-        target=lambda w: settled([plan.at.exclusions(w.recipe).target_labels]),
+        source=lambda w: settled_file(plan.at.exclusions(w.recipe).labels),
+        target=lambda w: settled_file(plan.at.exclusions(w.recipe).target_labels),
     output:
         "results/exclusions/{suite}/{recipe}.csv",
     log:
@@ -51,7 +51,7 @@ rule train:
 
 rule detect:
     input:
-        annotations=lambda w: settled([plan.datasets[w.target].labels]),
+        annotations=lambda w: settled_file(plan.datasets[w.target].labels),
         model=ancient("results/runs/{suite}/{run}/seed{seed}/model.safetensors"),
         features=lambda w: settled(plan.at.detections(w.run, w.target, w.recipe).inputs),
         words=lambda w: settled([plan.runs.words] if plan.at.detections(w.run, w.target, w.recipe).transfer else []),
@@ -77,10 +77,10 @@ rule detect:
 
 rule evaluate:
     input:
-        annotations=lambda w: settled([plan.datasets[w.target].labels]),
+        annotations=lambda w: settled_file(plan.datasets[w.target].labels),
         detections=ancient("results/runs/{suite}/{run}/seed{seed}/{target}/{recipe}/detections.json"),
         scores=ancient("results/runs/{suite}/{run}/seed{seed}/{target}/{recipe}/scores.csv"),
-        videos=lambda w: settled([plan.at.detections(w.run, w.target, w.recipe).listing]),
+        videos=lambda w: settled_file(plan.at.detections(w.run, w.target, w.recipe).listing),
     output:
         "results/runs/{suite}/{run}/seed{seed}/{target}/{recipe}/metrics.json",
     log:

@@ -5,7 +5,7 @@
 
 rule write_submission:
     input:
-        annotations=lambda w: settled([plan.datasets[plan.results.submitted(w.submission).target].marker]),
+        annotations=lambda w: settled_file(plan.datasets[plan.results.submitted(w.submission).target].marker),
         detections=lambda w: str(
             plan.results.submitted(w.submission).detections(plan.results.submissions()[w.submission].seed)
         ),
