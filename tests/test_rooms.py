@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 LEVELS = [  # from the bottom up; rooms on one line may not import each other
-    {"errors", "progress"},
+    {"errors", "progress", "threads"},
     {"files"},
     {"parameters"},
     {"recipes", "papers"},
