@@ -13,8 +13,9 @@ from actionbytes.video.decode import BrokenVideo
 from actionbytes.video.isolated import IsolatedReader
 from actionbytes.video.parameters import Decoding
 
-LOG = logging.getLogger(__name__)
 EVERY = 16  # frames from one still to the next
+
+logger = logging.getLogger(__name__)
 
 
 def pick_stills(videos: Iterable[tuple[str, Path]], count: int, decoding: Decoding) -> dict[str, np.ndarray]:
@@ -36,7 +37,7 @@ def pick_stills(videos: Iterable[tuple[str, Path]], count: int, decoding: Decodi
             reader = IsolatedReader(path, decoding)
             frames = [frame for k, frame in enumerate(reader) if k % EVERY == EVERY // 2]
         except BrokenVideo as error:
-            LOG.info("passed over: %s", error)
+            logger.warning("passed over: %s", error)
             continue
         if reader.status == "ok" and frames:
             stills[name] = np.stack(frames)
