@@ -9,7 +9,7 @@ from pydantic import Field, model_validator
 from actionbytes.backbones.parameters import Pretraining
 from actionbytes.data.exclusions import Exclusion
 from actionbytes.errors import UserError
-from actionbytes.evaluation.detection import Evaluation
+from actionbytes.evaluation.parameters import Evaluation
 from actionbytes.features.kinds import FeatureKind
 from actionbytes.localization.thresholds import Localization
 from actionbytes.mini.world import MiniWorld
