@@ -345,5 +345,5 @@ def stored_streams(folder: Path | list[Path]) -> tuple[str, ...]:
     for path in folder if isinstance(folder, list) else shard_files(folder):
         with open_shard(path) as file:
             for name in file:
-                return tuple(stream for stream in STREAMS if stream in file[name])
+                return in_order(file[name])
     raise UserError(f"{folder}: the shards hold no video")

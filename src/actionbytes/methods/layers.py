@@ -1,11 +1,7 @@
-"""Layers and settings of torch that several methods share."""
+"""Layers that several methods share."""
 
 import torch
 from torch import Tensor, nn
-
-from actionbytes.threads import threads
-
-__all__ = ["linear", "project", "threads"]
 
 
 def linear(dim: int, out: int, generator: torch.Generator) -> nn.Linear:
