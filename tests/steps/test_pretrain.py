@@ -6,8 +6,8 @@ from actionbytes.backbones.parameters import Pretraining
 from actionbytes.backbones.weights import read_weights
 from actionbytes.data.annotations import Instance, Video, write_annotations
 from actionbytes.data.manifests import Status
-from actionbytes.files import write_rows
 from actionbytes.features.shards import STATUS
+from actionbytes.files import write_rows
 from actionbytes.steps.pretrain import pretrain_stream
 from actionbytes.video.clips import write_clip
 
