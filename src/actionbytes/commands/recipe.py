@@ -87,5 +87,5 @@ def _recipes(artifact: str) -> dict[str, dict[str, Any]]:
         detections = {
             f"experiment {entry.experiment} on {entry.dataset}": plan.results.detections_of(entry) for entry in shown
         }
-        return {title: made.recipe.full for title, made in (runs | detections).items()}
+        return {title: each.recipe.full for title, each in (runs | detections).items()}
     return {artifact: read_recipe(path.resolve())}

@@ -52,7 +52,7 @@ class Lookup:
     def exclusions(self, recipe: str) -> Exclusions:
         """A list of classes that zero-shot leaves out."""
         lists = [source.exclusions for run in self._runs_by_name.values() for source in run.sources.values()]
-        return _named({found.recipe.name: found for found in lists if found}, recipe)
+        return _named({exclusions.recipe.name: exclusions for exclusions in lists if exclusions}, recipe)
 
     def detections(self, run: str, target: str, recipe: str) -> DetectionSet:
         """Detections, by their run's recipe, the dataset and their own recipe."""
@@ -61,7 +61,7 @@ class Lookup:
     def stills(self, dataset: str, recipe: str) -> Stills:
         """Frames of a few videos, by dataset and recipe."""
         planned = _plannable(self._results.stills, ((name,) for name in self._results.figures))
-        return _named({(found.dataset, found.recipe.name): found for found in planned if found}, (dataset, recipe))
+        return _named({(stills.dataset, stills.recipe.name): stills for stills in planned if stills}, (dataset, recipe))
 
     def frame_sets(self) -> list[FrameSet]:
         """All frames and flow."""
@@ -75,7 +75,7 @@ class Lookup:
     def _detections_by_name(self) -> Mapping[tuple[str, str, str], DetectionSet]:
         pairs = ((name, target) for name in self._runs.experiments for target in self._runs.targets(name))
         planned = _plannable(self._runs.detections, pairs)
-        return {(found.run.recipe.name, found.target, found.recipe.name): found for found in planned}
+        return {(each.run.recipe.name, each.target, each.recipe.name): each for each in planned}
 
     @cached_property
     def _runs_by_name(self) -> Mapping[str, RunSet]:
@@ -84,27 +84,27 @@ class Lookup:
 
     @cached_property
     def _features_by_name(self) -> Mapping[tuple[str, str], FeatureSet]:
-        used = [found.features for found in self._detections_by_name.values()]
+        used = [detections.features for detections in self._detections_by_name.values()]
         used += [features for run in self._runs_by_name.values() for features in run.features]
         return {(features.dataset, features.recipe.name): features for features in used}
 
     @cached_property
     def _pretrained_by_name(self) -> Mapping[str, Pretrained]:
         planned = _plannable(self._extraction.pretrained, ((name,) for name in self._extraction.suite.networks))
-        return {found.recipe.name: found for found in planned if found}
+        return {pretrained.recipe.name: pretrained for pretrained in planned if pretrained}
 
     @cached_property
     def _all_frames(self) -> list[FrameSet]:
-        seen = [features.frames for features in self._features_by_name.values()]
-        return seen + [found.frames for found in self._pretrained_by_name.values()]
+        frames = [features.frames for features in self._features_by_name.values()]
+        return frames + [pretrained.frames for pretrained in self._pretrained_by_name.values()]
 
     @cached_property
     def _frames_by_name(self) -> Mapping[tuple[str, str], FrameSet]:
-        return {(found.dataset, found.frames_recipe.name): found for found in self._all_frames}
+        return {(frames.dataset, frames.frames_recipe.name): frames for frames in self._all_frames}
 
     @cached_property
     def _flow_by_name(self) -> Mapping[tuple[str, str], FrameSet]:
-        return {(found.dataset, found.flow_recipe.name): found for found in self._all_frames}
+        return {(frames.dataset, frames.flow_recipe.name): frames for frames in self._all_frames}
 
 
 def _named(artifacts: Mapping[Any, Artifact], name: Any) -> Artifact:

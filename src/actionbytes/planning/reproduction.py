@@ -1,4 +1,4 @@
-"""Make a table again in a scratch folder, and say whether everything behind it is identical."""
+"""Make a table again in a scratch folder, and say whether everything that it needs is identical."""
 
 import os
 import shutil
@@ -65,7 +65,7 @@ def given(plan: Plan, table: str, features: bool) -> list[Path]:
         for dataset in datasets:
             paths |= _brought(plan, dataset, features)
         if features or not plan.world:
-            paths |= {path for found in feature_sets for path in found.weights.values()}
+            paths |= {path for features_used in feature_sets for path in features_used.weights.values()}
     return sorted(paths)
 
 
@@ -134,8 +134,9 @@ def _compared(plan: Plan, table: str, features: bool) -> list[Path]:
             paths |= dict.fromkeys(path for run in lineage(detections.run) for path in run.inputs)
             paths |= dict.fromkeys([*detections.inputs, detections.listing])
         paths |= dict.fromkeys(run.model(entry.seed) for run in lineage(detections.run))
-        made = detections.detections(entry.seed), detections.scores(entry.seed), detections.metrics(entry.seed)
-        paths |= dict.fromkeys(made)
+        paths[detections.detections(entry.seed)] = None
+        paths[detections.scores(entry.seed)] = None
+        paths[detections.metrics(entry.seed)] = None
     return [*paths, *(Path("results") / f"{table}{suffix}" for suffix in (".csv", ".md", ".tex"))]
 
 

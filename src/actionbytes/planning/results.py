@@ -145,9 +145,9 @@ class Results:
             table=paper.tables[name],
             facts=self.facts(paper),
             shown=shown,
-            metrics=[found.metrics(entry.seed) for found, entry in zip(detections, shown, strict=True)],
-            runs=[found.run.folder for found in detections],
-            logs=[found.run.log(entry.seed) for found, entry in zip(detections, shown, strict=True)],
+            metrics=[each.metrics(entry.seed) for each, entry in zip(detections, shown, strict=True)],
+            runs=[each.run.folder for each in detections],
+            logs=[each.run.log(entry.seed) for each, entry in zip(detections, shown, strict=True)],
             features=features,
             version=VERSIONS["render_table"],
         )

@@ -64,7 +64,7 @@ def places(figure: Curve, metrics: Mapping[tuple[int, str], Sequence[Mapping[str
             for number, point in enumerate(figure.points):
                 of_seeds = metrics.get((number, column.dataset), [])
                 metric = column.metric or figure.metric
-                values = [read_cell(one, figure.protocol, metric, cell, column.average_over) for one in of_seeds]
+                values = [read_cell(m, figure.protocol, metric, cell, column.average_over) for m in of_seeds]
                 if values:
                     drawn.append(_place(f"{column.dataset}, tIoU {cell}", point.x, values))
     return drawn
