@@ -8,10 +8,14 @@
 
 import sys
 
+from snakemake.utils import min_version
+
 from actionbytes.errors import UserError
 from actionbytes.planning.inventory import stage_files
 from actionbytes.planning.plan import Plan
 from actionbytes.planning.results import TIERS
+
+min_version("9.20")
 
 try:
     plan = Plan.read()
