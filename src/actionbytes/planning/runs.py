@@ -173,7 +173,7 @@ class Runs:
             "labels": self.datasets[declared.dataset].labels_fingerprint,
             "features": source.features.recipe.full,
             "excluded": source.exclusions.recipe.full if source.exclusions else None,
-            "classes": source.classes,
+            "classes": _unordered(source.classes),
             "annotated": declared.annotated,
         }
 
@@ -238,7 +238,7 @@ class Runs:
             "features": features.recipe.full,
             "labels": dataset.labels_fingerprint,
             "subset": searched.subset,
-            "classes": classes,
+            "classes": _unordered(classes),
             "round": experiment.round,
             "evaluation": self.suite.evaluation,
         }
@@ -285,6 +285,11 @@ class Runs:
     def words_fingerprint(self) -> list[Any]:
         """What decides the vectors of class names."""
         return [self.words.name, self.suite.words.aliases]
+
+
+def _unordered(classes: tuple[str, ...] | None) -> list[str] | None:
+    """A class split as recipes have it: the order of its file decides nothing."""
+    return None if classes is None else sorted(classes)
 
 
 def lineage(run: RunSet) -> Iterator[RunSet]:
