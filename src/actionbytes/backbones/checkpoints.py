@@ -87,11 +87,14 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
         except (SafetensorError, OSError) as error:
             raise UserError(f"{path}: not a whole safetensors file ({error}); convert it again") from None
     _check_archive(path)
-    with FakeTensorMode():
-        content = _loaded(path)
-        _state_of(content, path)
-        _check_size(content, path)
-    return _state_of(_loaded(path), path)
+    if zipfile.is_zipfile(path):
+        content = _loaded(path, "meta")
+    else:  # here "meta" would first take all the memory that the file claims
+        with FakeTensorMode():
+            content = _loaded(path, "cpu")
+    _state_of(content, path)
+    _check_size(content, path)
+    return _state_of(_loaded(path, "cpu"), path)
 
 
 def filled(make: Callable[[], Network], state: Mapping[str, Tensor], path: Path, called: str) -> Network:
@@ -163,9 +166,9 @@ def _check_archive(path: Path) -> None:
         raise UserError(f"{path}: its parts claim to be larger than the file; fetch it from its publisher")
 
 
-def _loaded(path: Path) -> Any:
+def _loaded(path: Path, device: str) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        return torch.load(path, map_location=device, weights_only=True)
     except Exception as error:  # damaged bytes in an unpickler can raise anything
         if "Weights only load failed" in str(error):
             raise UserError(
