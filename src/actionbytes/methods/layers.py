@@ -1,21 +1,11 @@
 """Layers and settings of torch that several methods share."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
-
 import torch
 from torch import Tensor, nn
 
+from actionbytes.threads import threads
 
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Run torch with `count` threads inside: results must not depend on how many cores a machine has."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
+__all__ = ["linear", "project", "threads"]
 
 
 def linear(dim: int, out: int, generator: torch.Generator) -> nn.Linear:
