@@ -7,8 +7,11 @@ import torch
 from torch import nn
 
 
-def drawn(model: nn.Module, seed: int = 0) -> nn.Module:
-    """`model` in eval mode with weights and statistics from `seed`, of a size that keeps values near one."""
+def drawn(model: nn.Module, seed: int = 0, gain: float = 1.0) -> nn.Module:
+    """`model` in eval mode with weights and statistics from `seed`; values stay near one.
+
+    `gain` is 1 where shortcuts add up, and has to be about 1.5 where there are none.
+    """
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for module in model.modules():
@@ -18,7 +21,7 @@ def drawn(model: nn.Module, seed: int = 0) -> nn.Module:
                 if module.bias is not None:
                     module.bias.normal_(0, 0.1, generator=generator)
             elif isinstance(module, nn.BatchNorm2d | nn.BatchNorm3d):
-                module.weight.uniform_(0.4, 0.9, generator=generator)
+                module.weight.uniform_(0.4 * gain, 0.9 * gain, generator=generator)
                 module.bias.normal_(0, 0.1, generator=generator)
                 module.running_mean.normal_(0, 0.2, generator=generator)
                 module.running_var.uniform_(0.5, 1.5, generator=generator)

@@ -14,7 +14,7 @@ drawn, noise, convolved, normed, pooled = (SLOW[k] for k in ("drawn", "noise", "
 
 
 def network(in_channels=3, num_classes=7, width=1 / 16, seed=0, **options) -> BNInception:
-    return drawn(BNInception(in_channels, num_classes, width=width, **options), seed)
+    return drawn(BNInception(in_channels, num_classes, width=width, **options), seed, gain=1.5)
 
 
 def values(model) -> int:

@@ -8,15 +8,26 @@ puts `base_model.`, with numbers before it, in front and nests the classifier on
 
 import re
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from actionbytes.backbones.bn_inception import CHANNELS, STEM_CHANNELS, BNInception
+from actionbytes.backbones.bn_inception import (
+    CHANNELS,
+    SIDE_STEP,
+    STEM_CHANNELS,
+    BNInception,
+    flow_input,
+    rgb_input,
+)
 from actionbytes.backbones.caffemodel import read_caffemodel
 from actionbytes.backbones.checkpoints import KnownFile, filled, identified, read_checkpoint, some
+from actionbytes.backbones.parameters import Inference
+from actionbytes.backbones.registry import StreamFeatures
+from actionbytes.backbones.streams import stream_of
 from actionbytes.errors import UserError
 
 STEM = "conv1_7x7_s2.weight"
@@ -73,6 +84,32 @@ def load_bn_inception(path: Path, stream: str | None = None) -> BNInception:
     classes, attention = 0 if head is None else len(head), "fc_attention.weight" in state
     width = stem.shape[0] / STEM_CHANNELS
     return filled(lambda: BNInception(stem.shape[1], classes, attention, width), state, path, "BN-Inception")
+
+
+def open_stream(weights: Path, stream: str, inference: Inference) -> StreamFeatures:
+    """Load one stream of BN-Inception as `backbones.registry.Network.open_stream` describes.
+
+    Args:
+        weights: A file that `load_bn_inception` reads.
+        stream: "rgb" or "flow".
+        inference: Precision, device and the scale of flow.
+
+    Returns:
+        A function from uint8 RGB frames (n, span, H, W, 3) or flow in pixels (n, span, H, W, 2) to features (n, D);
+        it raises UserError for frames whose sides are no multiples of 32.
+    """
+    to_input = rgb_input if stream == "rgb" else partial(flow_input, bound=inference.flow_bound)
+    features = stream_of(load_bn_inception(weights, stream), to_input, inference)
+
+    def compute(snippets: np.ndarray) -> np.ndarray:
+        height, width = snippets.shape[2:4]
+        if height % SIDE_STEP or width % SIDE_STEP:
+            raise UserError(
+                f"bn-inception: frames of {width} x {height} do not fit; set decoding.crop to a multiple of {SIDE_STEP}"
+            )
+        return features(snippets)
+
+    return compute
 
 
 def is_caffemodel(path: Path) -> bool:

@@ -16,6 +16,7 @@ what the port does. Which of the two gives the published accuracy (72.1 % of Kin
 for flow) can only be told with the file, which was not at hand.
 """
 
+from functools import partial
 from pathlib import Path
 from typing import Literal, get_args
 
@@ -24,7 +25,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from actionbytes.backbones.checkpoints import KnownFile, filled, identified, read_checkpoint, some
+from actionbytes.backbones.parameters import Inference
 from actionbytes.backbones.pixels import channels_first, check_frames, flow_levels, normalized
+from actionbytes.backbones.registry import StreamFeatures
+from actionbytes.backbones.streams import stream_of
 from actionbytes.errors import UserError
 
 Variant = Literal["caffe", "port"]
@@ -213,6 +217,25 @@ def load_p3d(path: Path, stream: str | None = None, variant: Variant = "caffe") 
         )
     width = stem.shape[0] / STEM_CHANNELS
     return filled(lambda: P3D199(stem.shape[1], len(head), variant, width), state, path, "P3D-199")
+
+
+def open_stream(weights: Path, stream: str, inference: Inference, variant: Variant = "caffe") -> StreamFeatures:
+    """Load one stream of P3D-199 as `backbones.registry.Network.open_stream` describes.
+
+    Args:
+        weights: The port's checkpoint.
+        stream: "rgb" or "flow".
+        inference: Precision, device and the scale of flow.
+        variant: Whose arithmetic and whose input, see the module.
+
+    Returns:
+        A function from uint8 RGB frames (n, 16, H, W, 3) or flow in pixels (n, 16, H, W, 2) to features (n, D).
+    """
+    if stream == "rgb":
+        to_input = partial(rgb_input, variant=variant)
+    else:
+        to_input = partial(flow_input, bound=inference.flow_bound, variant=variant)
+    return stream_of(load_p3d(weights, stream, variant), to_input, inference)
 
 
 def rgb_input(frames: np.ndarray, variant: Variant = "caffe") -> Tensor:

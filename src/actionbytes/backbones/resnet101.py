@@ -4,6 +4,7 @@ Blocks, strides (in the 3 by 3 convolution) and names are those of torchvision's
 `resnet101-63fe2227.pth` loads key by key; counts were checked against the published 44,549,160 parameters.
 """
 
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -11,7 +12,10 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from actionbytes.backbones.checkpoints import KnownFile, averaged_stem, filled, identified, read_checkpoint, some
+from actionbytes.backbones.parameters import Inference
 from actionbytes.backbones.pixels import STACK, first_frame, flow_stack, normalized
+from actionbytes.backbones.registry import StreamFeatures
+from actionbytes.backbones.streams import stream_of
 from actionbytes.errors import UserError
 
 CHANNELS = {"rgb": 3, "flow": 2 * STACK}
@@ -135,6 +139,21 @@ def load_resnet101(path: Path, stream: str = "rgb") -> ResNet101:
         raise UserError(f"{path}: takes {channels} channels; the {stream} stream needs weights for {CHANNELS[stream]}")
     width = stem.shape[0] / STEM_CHANNELS
     return filled(lambda: ResNet101(channels, len(head), width), state, path, "ResNet-101")
+
+
+def open_stream(weights: Path, stream: str, inference: Inference) -> StreamFeatures:
+    """Load one stream of ResNet-101 as `backbones.registry.Network.open_stream` describes.
+
+    Args:
+        weights: torchvision's file; of three channels for flow, too (see `load_resnet101`).
+        stream: "rgb" or "flow".
+        inference: Precision, device and the scale of flow.
+
+    Returns:
+        A function from uint8 RGB frames (n, span, H, W, 3) or flow in pixels (n, span, H, W, 2) to features (n, D).
+    """
+    to_input = rgb_input if stream == "rgb" else partial(flow_input, bound=inference.flow_bound)
+    return stream_of(load_resnet101(weights, stream), to_input, inference)
 
 
 def rgb_input(frames: np.ndarray) -> Tensor:
