@@ -48,10 +48,10 @@ class FeatureKind(Parameters):
     @field_validator("streams")
     @classmethod
     def _of_the_network(cls, streams: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
-        if network := NETWORKS.get(info.data.get("network", "")):
-            if unknown := set(streams) - set(network.streams):
-                has = f"{info.data['network']} has {' and '.join(network.streams)}"
-                raise ValueError(f"no such stream: {', '.join(sorted(unknown))}; {has}")
+        network = NETWORKS.get(info.data.get("network", ""))
+        if network and (unknown := set(streams) - set(network.streams)):
+            has = f"{info.data['network']} has {' and '.join(network.streams)}"
+            raise ValueError(f"no such stream: {', '.join(sorted(unknown))}; {has}")
         return in_order(streams)
 
     @field_validator("span")

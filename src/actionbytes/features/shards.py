@@ -1,8 +1,8 @@
 """The three stages from videos to feature shards, each over one shard, each restartable.
 
-A stage makes one file per video in `<out>.partial/`, whole or not at all, and skips those that are there: whatever kills
-it, at most one video's work is lost. When all are made, the folder gets its name (decode, flow) or is packed into one
-HDF5 shard (extract). A video that cannot be used is set aside in `status.csv` with the reason and stops nothing.
+A stage makes one file per video in `<out>.partial/`, whole or not at all, and skips those that are there: a kill loses
+the work on one video at most. When all are made, the folder gets its name (decode, flow) or is packed into one HDF5
+shard (extract). A video that cannot be used is set aside in `status.csv` with the reason and stops nothing.
 """
 
 import shutil

@@ -185,7 +185,9 @@ def current_made_with(made_with: Mapping[str, Any]) -> dict[str, Any]:
         features = dict(made_with.pop("extraction"))
         features["span"] = features["hop"] = features.pop("chunk", 16)
         made_with["features"] = features
-    weights = {stream: made_with.pop(key) for stream, key in (("rgb", "rgb"), ("flow", "flow_weights")) if key in made_with}
+    weights = {
+        stream: made_with.pop(key) for stream, key in (("rgb", "rgb"), ("flow", "flow_weights")) if key in made_with
+    }
     return made_with | ({"weights": weights} if weights else {})
 
 
@@ -267,7 +269,9 @@ def load_features(
         set_aside = {name: reason for name, reason in set_aside.items() if name in asked}
         missing = sorted(asked - paths.keys() - set_aside.keys())
         if missing:
-            raise UserError(f"no features of {len(missing)} videos, such as {missing[0]}, in {files}; extract them first")
+            raise UserError(
+                f"no features of {len(missing)} videos, such as {missing[0]}, in {files}; extract them first"
+            )
     if not paths or not streams:
         raise UserError(f"{files}: holds no features of the videos asked for")
     order = sorted(paths)

@@ -21,14 +21,18 @@ class Flow(Parameters):
     tau: float = Field(0.25, gt=0, description="step size of the dual ascent")
     lam: float = Field(0.15, gt=0, description="weight of the data term (lambda in the TV-L1 paper)")
     theta: float = Field(0.3, gt=0, description="tightness of the coupling of the flow and its auxiliary field")
-    nscales: int = Field(5, ge=1, description="levels of the pyramid of scales; fewer where a level would be under 16 pixels")
+    nscales: int = Field(
+        5, ge=1, description="levels of the pyramid of scales, each of at least 16 pixels"
+    )
     warps: int = Field(5, ge=1, description="warps of the second frame per level")
     epsilon: float = Field(0.01, gt=0, description="root mean square change in pixels at which iterations stop")
     inner_iterations: int = Field(30, ge=1, description="iterations between two median filters")
     outer_iterations: int = Field(10, ge=1, description="median filters per warp")
     scale_step: float = Field(0.8, gt=0, lt=1, description="size of a level relative to the next finer one")
     median: Literal[1, 3, 5] = Field(5, description="side of the median filter in pixels; 1 is none")
-    bound: float = Field(20.0, gt=0, description="pixels to which each component of the flow is clipped, as for published I3D features")
+    bound: float = Field(
+        20.0, gt=0, description="pixels to which each component of the flow is clipped, as in I3D's code"
+    )
     storage: Literal["float16", "uint8"] = Field(
         "float16",
         description="rounding of the flow that the network sees: float16, or 8 bit as in most published features",
@@ -49,9 +53,7 @@ class Decoding(Parameters):
     short_side: int = Field(
         256, ge=1, le=8192, description="pixels of the shorter side after bilinear scaling; I3D was trained with 256"
     )
-    crop: int = Field(
-        224, ge=1, le=8192, description="side of the centre crop in pixels; I3D was trained with 224"
-    )
+    crop: int = Field(224, ge=1, le=8192, description="side of the centre crop in pixels; I3D was trained with 224")
 
     @model_validator(mode="after")
     def _crop_fits(self) -> "Decoding":
