@@ -4,6 +4,7 @@ import runpy
 from pathlib import Path
 
 import av
+import h5py
 import numpy as np
 import pytest
 import torch
@@ -104,6 +105,27 @@ def test_a_clip_becomes_features(weights, clip, name, span, hop, snippets, width
             one_by_one = [network_of(name, stream).features(input_of(name, stream)(p[None]))[0] for p in pixels]
         assert np.allclose(x, torch.stack(one_by_one).numpy(), rtol=1e-3, atol=1e-4)
         assert x.std(axis=0).max() > 0.02  # snippets differ by much more than the comparison allows
+
+
+def test_the_command_takes_a_network_by_name(weights, clip, tmp_path, cli):
+    out = tmp_path / "features.h5"
+    settings = ["network=bn-inception", "span=15", "hop=15", "dtype=float32", "batch=2"]
+    options = [f"--set=features.{one}" for one in settings]
+    options += [f"--set=decoding.{side}={SIDE}" for side in ("crop", "short_side")]
+    options += ["--set=flow.warps=1", "--set=flow.nscales=1", "--set=flow.outer_iterations=1"]
+    files = [f"--weights-{stream}={weights['bn-inception', stream]}" for stream in ("rgb", "flow")]
+    code, printed, errors = cli("features", str(clip), f"--out={out}", "--device=cpu", *files, *options)
+    assert code == 0, errors
+    assert "1/1 videos" in printed
+    with h5py.File(out) as file:
+        assert {stream: file["moving"][stream].shape for stream in ("rgb", "flow")} == {"rgb": (2, 64), "flow": (2, 64)}
+        recipe = made_with(weights, "bn-inception", 15, 15)
+        expected = file_features(clip, recipe, recipe.streams())[0].streams["rgb"]
+        assert np.array_equal(file["moving"]["rgb"][()], expected)
+    code, _, errors = cli("features", str(clip), f"--out={out}", *files, "--set=features.network=resnet-101")
+    assert code != 0
+    assert len(errors.strip().splitlines()) == 1
+    assert "is no ResNet" in errors
 
 
 def test_caffe_and_port_differ(weights, clip):

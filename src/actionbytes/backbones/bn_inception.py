@@ -50,6 +50,8 @@ class BNInception(nn.Module):
 
     Where we deviate from the Caffe model: the last pooling is over whatever plane is left (7 by 7 at 224 pixels, as
     published), so that any side that is a multiple of 32 works; and `width` scales every channel count, for tests.
+    Published frames were scaled to 340 by 256 pixels whatever their aspect before the central 224 by 224 were cut out;
+    ours keep their aspect, with the shorter side at 256.
 
     Args:
         in_channels: 3 for a frame, 10 for a stack of five flow fields.
@@ -141,7 +143,7 @@ def rgb_input(frames: np.ndarray, mean: tuple[float, float, float] = CAFFE_MEAN)
     """The first RGB frame of each snippet as Caffe saw it: blue, green, red in 0..255 minus their mean.
 
     Args:
-        frames: uint8 (N, T, H, W, 3). Published: scaled to 340 by 256 whatever the aspect, then the central 224 by 224.
+        frames: uint8 (N, T, H, W, 3); published: the central 224 by 224 of 340 by 256 pixels.
         mean: `CAFFE_MEAN` for Caffe's models, `PORT_MEAN` for networks trained with a PyTorch port.
 
     Returns:

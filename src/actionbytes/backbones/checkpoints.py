@@ -50,7 +50,7 @@ def identified(path: Path, known: Sequence[KnownFile]) -> KnownFile | None:
     """The published file with these bytes, or None for one that is not among `known`.
 
     Raises:
-        UserError: The file has the name of a published one but other bytes, or it is one that must not be used.
+        UserError: The file's name carries a hash that its bytes do not have, or it is one that must not be used.
     """
     digest, blob = weights_digest(path), git_blob_id(path)
     for file in known:
@@ -59,10 +59,10 @@ def identified(path: Path, known: Sequence[KnownFile]) -> KnownFile | None:
                 raise UserError(f"{path}: is {file.name}; {file.unfit}")
             return file
     for file in known:
-        if path.name == file.name and (file.sha256 or file.git_blob):
-            published = f"SHA-256 {file.sha256[:16]}" if file.sha256 else f"git blob {file.git_blob[:16]}"
+        if file.sha256 and path.name == file.name:
             raise UserError(
-                f"{path}: has not the bytes published under this name ({published}); fetch it again, or rename your own"
+                f"{path}: has not the bytes published under this name (SHA-256 {file.sha256[:16]}...); fetch it again, "
+                "or rename your own"
             )
     return None
 

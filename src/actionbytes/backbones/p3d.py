@@ -133,6 +133,8 @@ class P3D199(nn.Module):
     """P3D-199 for one stream: 202 convolutions without bias.
 
     Where we deviate: the last pooling is over whatever plane is left (5 by 5 at 160 pixels), so any frame size works.
+    Published frames were scaled to 242 by 182 pixels whatever their aspect before the central 160 by 160 were cut out;
+    ours keep their aspect.
 
     Args:
         in_channels: 3 for frames, 2 for flow.
@@ -242,7 +244,7 @@ def rgb_input(frames: np.ndarray, variant: Variant = "caffe") -> Tensor:
     """RGB frames as the network of `variant` wants them.
 
     Args:
-        frames: uint8 (N, 16, H, W, 3). Published: resized to 242 by 182, then the central 160 pixels.
+        frames: uint8 (N, 16, H, W, 3); published: the central 160 by 160 of 242 by 182 pixels.
         variant: "caffe": blue, green, red in 0..255 minus their mean; "port": ImageNet's mean and deviation.
 
     Returns:
