@@ -92,6 +92,11 @@ def test_shapes_layer_by_layer_at_224_pixels():
     assert published(3).feature_dim == 1024
 
 
+def test_the_published_pooling_of_each_block():
+    kinds = [pool for *_, pool, _ in BLOCKS.values()]
+    assert kinds == ["avg", "avg", "halve", "avg", "avg", "avg", "avg", "halve", "avg", "max"]
+
+
 def slow_unit(x, state, name, stride=1, pad=0):
     return np.maximum(normed(convolved(x, state, name, stride, pad), state, f"{name}_bn"), 0)
 
