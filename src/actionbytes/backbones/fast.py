@@ -111,9 +111,13 @@ class FastI3D(nn.Module):
             if isinstance(layer, Unit):
                 paired = dtype == torch.bfloat16 and not layers  # in fp32 the plain stem is the faster one
                 layers.append(PairedStem(layer) if paired else Convolution(layer))
-            else:
-                layers.append(Branches(layer) if isinstance(layer, Mixed) else SeparablePool(layer))
-        self.layers = nn.Sequential(*layers).to(dtype=dtype, memory_format=torch.channels_last_3d)
+            elif isinstance(layer, Mixed):
+                layers.append(Branches(layer))
+            elif isinstance(layer, MaxPool):
+                layers.append(SeparablePool(layer))
+        self.layers: nn.Sequential = nn.Sequential(*layers).to(  # type: ignore[call-overload]
+            dtype=dtype, memory_format=torch.channels_last_3d
+        )
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, Cin, T, H, W) in [-1, 1] -> (N, D) float32."""
@@ -131,11 +135,11 @@ class Convolution(nn.Module):
         """Fold the BatchNorm of `unit`."""
         super().__init__()
         bn = unit.bn
+        assert bn.running_var is not None and bn.running_mean is not None
         scale = bn.weight / torch.sqrt(bn.running_var + bn.eps)
         self.register_buffer("weight", (unit.conv3d.weight * scale[:, None, None, None, None]).detach())
         self.register_buffer("bias", (bn.bias - bn.running_mean * scale).detach())
-        self.kernel: Size = unit.conv3d.kernel_size
-        self.stride: Size = unit.conv3d.stride
+        self.kernel, self.stride = unit.kernel, unit.stride
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, Cin, T, H, W) -> (N, Cout, T', H', W')."""
@@ -168,6 +172,13 @@ class PairedStem(Convolution):
 
 class Branches(nn.Module):
     """A Mixed block."""
+
+    b0: Convolution
+    b1a: Convolution
+    b1b: Convolution
+    b2a: Convolution
+    b2b: Convolution
+    b3b: Convolution
 
     def __init__(self, block: Mixed) -> None:
         """Rewrite the parts of `block`."""

@@ -65,7 +65,8 @@ def pad_same(x: Tensor, kernel: Size, stride: Size) -> tuple[Tensor, Size]:
     """`x` padded where it must be lopsided, and the padding that the operation itself can still add."""
     pads = paddings(x, kernel, stride)
     if all(front == back for front, back in pads):
-        return x, tuple(front for front, _ in pads)
+        depth, height, width = (front for front, _ in pads)
+        return x, (depth, height, width)
     return F.pad(x, [zeros for pad in reversed(pads) for zeros in pad]), (0, 0, 0)
 
 
@@ -75,14 +76,14 @@ class Unit(nn.Module):
     def __init__(self, in_channels: int, out_channels: int, kernel: Size = (1, 1, 1), stride: Size = (1, 1, 1)) -> None:
         """A unit with weights as PyTorch draws them."""
         super().__init__()
+        self.kernel, self.stride = kernel, stride
         self.conv3d = nn.Conv3d(in_channels, out_channels, kernel, stride, bias=False)
         self.bn = nn.BatchNorm3d(out_channels, eps=1e-3, momentum=0.01)
 
     def forward(self, x: Tensor) -> Tensor:
         """(N, Cin, T, H, W) -> (N, Cout, T', H', W')."""
-        conv = self.conv3d
-        x, padding = pad_same(x, conv.kernel_size, conv.stride)
-        return F.relu(self.bn(F.conv3d(x, conv.weight, None, conv.stride, padding)))
+        x, padding = pad_same(x, self.kernel, self.stride)
+        return F.relu(self.bn(F.conv3d(x, self.conv3d.weight, None, self.stride, padding)))
 
 
 class MaxPool(nn.Module):

@@ -78,7 +78,7 @@ def pretrain(
         trainer = _Trainer(stream, clips, labels, train, model, parameters, seed)
         log = trainer.run(state, progress)
         trainer.measure_statistics()
-        model = model.to(memory_format=torch.contiguous_format).eval()
+        model = model.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
         log[-1]["held_out"] = trainer.accuracy(held_out) if len(held_out) else None
     return model, log
 
@@ -117,7 +117,8 @@ class _Trainer:
         seed: int,
     ) -> None:
         self.stream, self.clips, self.labels, self.train = stream, clips, labels, train
-        self.model, self.parameters, self.seed = model.to(memory_format=torch.channels_last_3d), parameters, seed
+        self.parameters, self.seed = parameters, seed
+        self.model: I3D = model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         weights = [p for p in model.parameters() if p.ndim > 1]
         others = [p for p in model.parameters() if p.ndim <= 1]
         groups = [{"params": weights, "weight_decay": parameters.weight_decay}, {"params": others, "weight_decay": 0.0}]
@@ -169,7 +170,11 @@ class _Trainer:
         return self._input(np.stack([augmented(self.clips[i], self.parameters, self.stream, rng) for i in batch]))
 
     def _input(self, frames: np.ndarray) -> Tensor:
-        x = rgb_input(frames) if self.stream == "rgb" else flow_input(np.float32(frames), self.parameters.flow_bound)
+        x = (
+            rgb_input(frames)
+            if self.stream == "rgb"
+            else flow_input(frames.astype(np.float32), self.parameters.flow_bound)
+        )
         return x.contiguous(memory_format=torch.channels_last_3d)
 
     def _logits(self, x: Tensor, span: int) -> Tensor:

@@ -117,6 +117,6 @@ def _show(verification: "Verification") -> None:
     if not verification.used:
         raise UserError("no video of the sample could be used")
     print(f"A: made again, B: stored; {verification.used} of {verification.stored} videos")
-    report(verification.findings, verification.fits)
+    report(list(verification.findings), list(verification.fits))
     if not verification.same:
         sys.exit(1)

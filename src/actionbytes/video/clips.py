@@ -9,11 +9,12 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 
 from actionbytes.errors import UserError
 from actionbytes.files import whole
@@ -102,9 +103,8 @@ def write_clip(path: Path, frames: Iterable[np.ndarray], **attributes: Any) -> i
         with av.open(f"file:{partial}", "w", format="avi") as container:
             container.metadata["comment"] = json.dumps(about, sort_keys=True)
             height, width = _picture_of(first).shape[:2]
-            stream = container.add_stream(
-                codec, rate=25, width=width, height=height, pix_fmt=pixels, options=dict(options)
-            )
+            stream = cast(VideoStream, container.add_stream(codec, rate=25, options=dict(options)))
+            stream.width, stream.height, stream.pix_fmt = width, height, pixels
             stream.codec_context.thread_count = 1
             for frame in chain([first], frames):
                 picture = av.VideoFrame.from_ndarray(_picture_of(frame), pixels)

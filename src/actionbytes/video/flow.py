@@ -89,7 +89,7 @@ def _in_threads(
 
 
 def _opencv(flow: Flow, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    solver = cv2.optflow.DualTVL1OpticalFlow_create(
+    solver = cv2.optflow.DualTVL1OpticalFlow_create(  # type: ignore[attr-defined]
         flow.tau, flow.lam, flow.theta, flow.nscales, flow.warps, flow.epsilon,
         flow.inner_iterations, flow.outer_iterations, flow.scale_step, 0.0, flow.median, False,
     )  # fmt: skip

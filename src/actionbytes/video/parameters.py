@@ -21,9 +21,7 @@ class Flow(Parameters):
     tau: float = Field(0.25, gt=0, description="step size of the dual ascent")
     lam: float = Field(0.15, gt=0, description="weight of the data term (lambda in the TV-L1 paper)")
     theta: float = Field(0.3, gt=0, description="tightness of the coupling of the flow and its auxiliary field")
-    nscales: int = Field(
-        5, ge=1, description="levels of the pyramid of scales, each of at least 16 pixels"
-    )
+    nscales: int = Field(5, ge=1, description="levels of the pyramid of scales, each of at least 16 pixels")
     warps: int = Field(5, ge=1, description="warps of the second frame per level")
     epsilon: float = Field(0.01, gt=0, description="root mean square change in pixels at which iterations stop")
     inner_iterations: int = Field(30, ge=1, description="iterations between two median filters")
