@@ -11,11 +11,10 @@ from pydantic import Field
 
 from actionbytes.localization.nms import nms, ranking
 from actionbytes.localization.segments import Floats, Ints
-from actionbytes.localization.thresholds import Segments
-from actionbytes.parameters import Parameters
+from actionbytes.localization.thresholds import SegmentRules, Segments
 
 
-class ScoredProposals(Parameters):
+class ScoredProposals(SegmentRules):
     """How scored proposals become segments."""
 
     class_threshold: float = Field(

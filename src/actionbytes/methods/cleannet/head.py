@@ -43,7 +43,7 @@ class Head(nn.Module):
 
 
 def predictions(logits: Tensor, rule: Psi = "softmax") -> Tensor:
-    """psi (T, C): class predictions of snippets, the mean of the streams' (eq. 1); logits: (T, S, C)."""
+    """Class predictions psi (T, C) of snippets, the mean of the streams' (eq. 1); logits: (T, S, C)."""
     if rule == "softmax":
         return logits.softmax(2).mean(1)
     return (logits.sigmoid() if rule == "sigmoid" else logits).mean(1)
@@ -52,7 +52,7 @@ def predictions(logits: Tensor, rule: Psi = "softmax") -> Tensor:
 def video_scores(
     logits: Tensor, attention: Tensor, psi_rule: Psi = "softmax", rule: VideoScore = "attention"
 ) -> Tensor:
-    """x (C,): what a video, or the snippets of it that are given, scores by class; need not be probabilities.
+    """What a video, or the snippets of it that are given, scores by class: x (C,), not always probabilities.
 
     Args:
         logits: (T, S, C) raw class outputs.

@@ -6,17 +6,17 @@ from typing import Any, ClassVar, Literal, Self
 from pydantic import Field, field_validator, model_validator
 
 from actionbytes.features.kinds import STREAMS
+from actionbytes.localization.thresholds import SegmentRules
 from actionbytes.methods.cleannet.contrast import Outside, Ties
 from actionbytes.methods.cleannet.detection import ScoredProposals
 from actionbytes.methods.parameters import MethodParameters
-from actionbytes.parameters import Parameters
 
 
 class CleanNetParameters(MethodParameters):
     """CleanNet. The five switches of the paper's Table 1 come first; together they make the rows of its Table 2."""
 
     summary: ClassVar[str] = "proposals that are moved to where class predictions show the most contrast"
-    localization: ClassVar[type[Parameters]] = ScoredProposals
+    localization: ClassVar[type[SegmentRules]] = ScoredProposals
     schedule: ClassVar[dict[str, Any]] = {
         "optimizer": "sgd",
         "momentum": 0.9,

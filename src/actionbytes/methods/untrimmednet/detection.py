@@ -14,11 +14,10 @@ from scipy.special import softmax
 from actionbytes.errors import UserError
 from actionbytes.localization.nms import ranking
 from actionbytes.localization.segments import Floats, runs, segment_scores
-from actionbytes.localization.thresholds import Segments
-from actionbytes.parameters import Parameters
+from actionbytes.localization.thresholds import SegmentRules, Segments
 
 
-class FrameScores(Parameters):
+class FrameScores(SegmentRules):
     """How class probabilities of snippets become segments."""
 
     temperature: float = Field(

@@ -5,16 +5,16 @@ from typing import Any, ClassVar, Literal
 from pydantic import Field, field_validator
 
 from actionbytes.features.kinds import STREAMS
+from actionbytes.localization.thresholds import SegmentRules
 from actionbytes.methods.parameters import MethodParameters
 from actionbytes.methods.untrimmednet.detection import FrameScores
-from actionbytes.parameters import Parameters
 
 
 class UntrimmedNetParameters(MethodParameters):
     """UntrimmedNet's heads, soft selection; the training schedule is that of its code for flow."""
 
     summary: ClassVar[str] = "classes and attention of snippets from video labels, by soft selection"
-    localization: ClassVar[type[Parameters]] = FrameScores
+    localization: ClassVar[type[SegmentRules]] = FrameScores
     schedule: ClassVar[dict[str, Any]] = {
         "optimizer": "sgd",
         "momentum": 0.9,
