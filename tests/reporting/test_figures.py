@@ -54,8 +54,8 @@ def test_places_are_means_over_seeds_at_the_column_and_tiou():
     ]
 
 
-def test_losses_go_by_stage():
-    logs = [[{"stage": "1", "objective": "4"}, {"stage": "2", "objective": "2"}], [{"stage": "1", "objective": "6"}]]
+def test_losses_go_by_round():
+    logs = [[{"round": "1", "objective": "4"}, {"round": "2", "objective": "2"}], [{"round": "1", "objective": "6"}]]
     assert [(p.line, p.x, p.mean, p.n_seeds) for p in losses(logs)] == [(LOSS, 1, 5.0, 2), (LOSS, 2, 2.0, 1)]
 
 
@@ -63,7 +63,7 @@ def test_losses_go_by_stage():
 def test_a_curve_is_drawn_twice_to_the_same_bytes(tmp_path, names):
     declared = figure(points=[{"x": x, "experiment": "a"} for x in names])
     found = places(declared, {(k, "thumos14"): [metrics(k + 1.0), metrics(k + 2.0)] for k in range(2)})
-    found += losses([[{"stage": "1", "objective": "4"}]])
+    found += losses([[{"round": "1", "objective": "4"}]])
     for folder in ("one", "two"):
         draw_curve(declared, found, FACTS, [tmp_path / folder / "a.png", tmp_path / folder / "a.pdf"])
     for name in ("a.png", "a.pdf"):
