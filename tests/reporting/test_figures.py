@@ -19,9 +19,10 @@ from actionbytes.reporting.figures import strips
 from actionbytes.reporting.figures.curves import LOSS, as_csv, draw_curve, losses, places
 from actionbytes.reporting.figures.draw import draw
 from actionbytes.reporting.figures.strips import Bars, Strip, draw_strips, truth_bars
-from actionbytes.training.loop import train
+from actionbytes.training.loop import fit
 from actionbytes.training.parameters import Training
 from actionbytes.training.runs import MODEL, load_run
+from actionbytes.training.sources import training_set
 from actionbytes.video.stills import read_stills, write_stills
 
 FACTS = {"suite": "mini", "tier": "C"}
@@ -136,7 +137,8 @@ def drawing(stored, method, parameters, **rest):
     features = load_features([stored / "shard.h5"])
     training = Training(**{**type(parameters).schedule, "iterations": 2, "max_length": 50})
     labels = np.array([[1, 0], [1, 1]], np.float32)
-    train(method, parameters, training, features, labels, ["jump", "walk"], 0, stored / method)
+    sets = {"videos": training_set(features, labels, ["jump", "walk"])}
+    fit(method, parameters, training, sets, 0, stored / method)
     made = SimpleNamespace(file=stored / "stills.h5")
     return {
         "figure": figure(kind="attention", dataset="thumos14", columns=[], points=[{"x": 1, "experiment": "a"}]),
