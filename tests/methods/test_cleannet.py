@@ -1,7 +1,5 @@
 """CleanNet: losses against a plain loop, the switches of its Table 2, a toy on which proposals come to fit."""
 
-import csv
-
 import numpy as np
 import pytest
 import torch
@@ -260,18 +258,15 @@ def test_proposals_come_to_score_more_and_to_fit_better(toy, heads, tmp_path):
     """The only anchor size, 3, is that of no action here: they have 4 to 10 snippets."""
     features, labels = toy.world()
     overlaps, scores = {}, {}
-    for row in ("plain", "simple", "cleannet"):
-        training = QUICK.model_copy(update={"iterations": 1 if row == "plain" else 200, "lr_steps": (150,)})
-        settings = {**ROWS[row], "anchors": (3,)}
-        method, _ = load_run(run(tmp_path / row, toy, heads, training, settings=settings))
+    for row, steps in (("plain", 4), ("simple", 200), ("cleannet", 800)):
+        training = QUICK.model_copy(update={"iterations": steps, "lr_steps": (steps * 3 // 4,)})
+        method, _ = load_run(run(tmp_path / row, toy, heads, training, settings={**ROWS[row], "anchors": (3,)}))
         overlaps[row] = np.mean(toy.overlaps(method, features, labels, ScoredProposals()))
         best = [method.detect(features.video(i), ScoredProposals()).segments.score.max() for i in range(len(labels))]
         scores[row] = np.mean(best)
     print(overlaps, scores)
     for row in ("simple", "cleannet"):
-        assert scores[row] > scores["plain"] + 0.1 and overlaps[row] > overlaps["plain"] + 0.1
-        lines = list(csv.DictReader((tmp_path / row / LOG).open()))
-        assert float(lines[-1]["regression"]) < float(lines[0]["regression"])
+        assert scores[row] > scores["plain"] + 0.2 and overlaps[row] > overlaps["plain"] + 0.1
 
 
 def test_a_run_to_start_from_must_be_named(toy, tmp_path):

@@ -159,7 +159,7 @@ def _integral_between(sequence: Array, start: Array, end: Array, outside: Outsid
     return last - first, inside[1] - inside[0] if outside == "clip" else end - start
 
 
-def _snippet(position: Array, length: int) -> Array:
+def _snippet(position: Any, length: int) -> Any:
     """The snippet that each position in [0, length] lies in; the end of the video belongs to the last one."""
     if isinstance(position, (np.ndarray, np.floating)):
         return np.minimum(position.astype(np.int64), length - 1)

@@ -102,6 +102,7 @@ def joined(parts: list[Segments]) -> Segments:
     """Segments of several classes as those of a video, ordered by class, then score."""
     if not parts:
         return Segments(np.zeros(0), np.zeros(0), np.zeros(0, dtype=np.int64), np.zeros(0))
-    whole = Segments(*(np.concatenate(column) for column in zip(*parts, strict=True)))
-    order = ranking(whole.start, whole.end, whole.score, whole.label)
-    return Segments(*(column[order] for column in whole))
+    start, end, score = (np.concatenate([getattr(part, name) for part in parts]) for name in ("start", "end", "score"))
+    label = np.concatenate([part.label for part in parts])
+    order = ranking(start, end, score, label)
+    return Segments(start[order], end[order], label[order], score[order])

@@ -5,6 +5,7 @@ initial weights) is as in the code of AutoLoc (Shou et al., ECCV 2018), whose ge
 """
 
 from itertools import pairwise
+from typing import cast
 
 import numpy as np
 import torch
@@ -73,7 +74,7 @@ class Generator(nn.Module):
             layer = nn.utils.skip_init(nn.Conv1d, before, after, settings.kernel, padding="same", bias=False)
             nn.init.kaiming_normal_(layer.weight, generator=generator)
             self.convolutions.append(layer)
-            self.norms.append(nn.BatchNorm1d(after, momentum=settings.norm_momentum))
+            self.norms.append(nn.BatchNorm1d(after))
         self.parts = settings.parts if settings.tsn_sampling else 1
         heads = 1 if settings.tsn_sampling and settings.shared_regression else len(settings.anchors)
         self.weight = nn.Parameter(torch.empty(heads, self.parts * widths[-1], 2))
@@ -87,12 +88,13 @@ class Generator(nn.Module):
         """
         x = rows.T[None]  # (1, D, T)
         training = self.training and len(rows) > 1
-        for convolution, norm in zip(self.convolutions, self.norms, strict=True):
-            x = convolution(x)
-            x = F.batch_norm(
-                x, norm.running_mean, norm.running_var, norm.weight, norm.bias, training, norm.momentum, norm.eps
+        for convolution, module in zip(self.convolutions, self.norms, strict=True):
+            norm = cast(nn.BatchNorm1d, module)
+            statistics = norm.running_mean, norm.running_var
+            scaled = F.batch_norm(
+                convolution(x), *statistics, norm.weight, norm.bias, training, self.settings.norm_momentum, norm.eps
             )
-            x = F.leaky_relu(x, 0.1)
+            x = F.leaky_relu(scaled, 0.1)
         return x[0].T
 
     def forward(
@@ -130,4 +132,4 @@ class Generator(nn.Module):
 
     def centres(self, snippets: NDArray[np.int64]) -> NDArray[np.float64]:
         """Where anchors at `snippets` (n,) are centred."""
-        return snippets + (0.5 if self.settings.anchor_centre == "middle" else 0.0)
+        return snippets.astype(np.float64) + (0.5 if self.settings.anchor_centre == "middle" else 0.0)

@@ -148,8 +148,8 @@ class CleanNet(Method):
         if self.settings.joint:
             kept = np.zeros(len(rows), dtype=bool)
             if len(score):
-                spans = (torch.cat(bounds).detach().numpy() for bounds in (starts, ends))
-                kept = covered_snippets(*spans, len(rows), self.settings.covered == "any")
+                start, end = (torch.cat(bounds).detach().numpy() for bounds in (starts, ends))
+                kept = covered_snippets(start, end, len(rows), self.settings.covered == "any")
         else:
             kept = np.full(len(rows), self.classifies)
         if kept.any():
@@ -253,7 +253,7 @@ class CleanNet(Method):
                 )
             scored = self.proposals(rows, psi, attention, looked_for(scores, rules).tolist(), rng)
         segments = [
-            select(*(x.numpy() for x in (p.start, p.end, p.score)), p.label, float(scores[p.label]), len(rows), rules)
+            select(p.start.numpy(), p.end.numpy(), p.score.numpy(), p.label, float(scores[p.label]), len(rows), rules)
             for p in scored
         ]
         return Detected(joined(segments), {FUSION: scores}, psi.numpy(), {"attention": attention.numpy()})

@@ -41,7 +41,7 @@ class CleanNetParameters(MethodParameters):
     )
 
     streams: tuple[Literal["rgb", "flow"], ...] = Field(
-        STREAMS, min_length=1, description="feature streams, those of the UntrimmedNet run that it starts from"
+        ("rgb", "flow"), min_length=1, description="feature streams, those of the UntrimmedNet run that it starts from"
     )
     psi: Literal["softmax", "sigmoid", "linear"] = Field(
         "softmax",

@@ -109,6 +109,6 @@ def localize_frames(frames: Floats, video: Floats, parameters: FrameScores) -> S
         mask[step:] |= above[:-step]
     start, end, column = runs(mask)
     score = segment_scores(curves, start, end, column, "mean") + parameters.video_weight * video[classes[column]]
-    order = ranking(start, end, score, column)
-    start, end = start + parameters.offset, end + parameters.offset
-    return Segments(start[order], end[order], classes[column[order]], score[order])
+    shifted = np.add(start, parameters.offset), np.add(end, parameters.offset)
+    order = ranking(*shifted, score, column)
+    return Segments(shifted[0][order], shifted[1][order], classes[column[order]], score[order])

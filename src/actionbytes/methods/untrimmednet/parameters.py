@@ -28,7 +28,7 @@ class UntrimmedNetParameters(MethodParameters):
     }
 
     streams: tuple[Literal["rgb", "flow"], ...] = Field(
-        STREAMS, min_length=1, description="feature streams, each with heads of its own that are trained alone"
+        ("rgb", "flow"), min_length=1, description="feature streams, each with heads of its own that are trained alone"
     )
     shots: int = Field(
         7, ge=1, description="equal parts of a video, each classified as a whole in training; 7 in UntrimmedNet's code"
