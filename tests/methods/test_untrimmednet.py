@@ -70,6 +70,7 @@ def test_dropout_keeps_a_share_and_the_mean():
     dropped = dropout(rows, 0.75, np.random.default_rng(0))
     assert set(dropped.unique().tolist()) == {0, 4}
     assert dropped.mean().item() == pytest.approx(1, abs=0.03)
+    assert (dropped > 0).float().mean().item() == pytest.approx(0.25, abs=0.01)
     assert dropout(rows, 0.0, np.random.default_rng(0)) is rows
 
 

@@ -142,8 +142,12 @@ def soft_selection(logits: Tensor, attention: Tensor) -> Tensor:
 
 
 def dropout(rows: Tensor, share: float, rng: np.random.Generator) -> Tensor:
-    """Set a random `share` of the values to zero and divide the others by 1 - share."""
-    if share == 0:
+    """Set a random `share` of the values to zero and scale the others up, so that their mean stays.
+
+    The draw costs one random byte a value, so `share` is rounded to a multiple of 1/256; the scale is exact for that.
+    """
+    threshold = round(256 * share)
+    if threshold == 0:
         return rows
-    kept = torch.from_numpy(rng.random(tuple(rows.shape), dtype=np.float32) >= share)
-    return rows * kept / (1 - share)
+    noise = np.frombuffer(rng.bytes(rows.numel()), dtype=np.uint8).reshape(rows.shape)
+    return rows * torch.from_numpy(noise >= threshold) * (256 / (256 - threshold))
