@@ -146,7 +146,7 @@ def dropout(rows: Tensor, share: float, rng: np.random.Generator) -> Tensor:
 
     The draw costs one random byte a value, so `share` is rounded to a multiple of 1/256; the scale is exact for that.
     """
-    threshold = round(256 * share)
+    threshold = min(round(256 * share), 255)
     if threshold == 0:
         return rows
     noise = np.frombuffer(rng.bytes(rows.numel()), dtype=np.uint8).reshape(rows.shape)
