@@ -9,7 +9,6 @@ from actionbytes.errors import UserError
 from actionbytes.localization.bytes import bytes_of
 from actionbytes.methods.actionbytes.network import ActionBytes, kmeans
 from actionbytes.methods.actionbytes.parameters import ActionBytesParameters as Settings
-from actionbytes.methods.registry import known, method_class, method_parameters
 from actionbytes.methods.sets import Batch, TrainingSet
 from actionbytes.methods.wtalc.network import Wtalc
 from actionbytes.methods.wtalc.parameters import WtalcParameters
@@ -42,7 +41,7 @@ def method(**settings):
 
 
 def test_bytes_of_one_atom_become_one_pseudo_class(world):
-    _, _, labels, walks = world
+    walks = world[-1]
     ours = method(bytes={"percentiles": (70,), "sentinels": True})
     begun = ours.prepare(sets_of(world), 0, {}, np.random.default_rng(1))
     assert begun.facts["bytes"] > 0 and "nmi" not in begun.facts
