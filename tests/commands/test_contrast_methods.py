@@ -45,7 +45,7 @@ def test_untrimmednet_then_cleannet(world, cli):
     assert (status, "untrimmednet" in err, err.count("\n")) == (2, True, 1)
     status, _, err = cli(*train, "--init", world / "untrimmednet", "--out", world / "no", "--set", "streams=[rgb]")
     assert (status, "has streams ('rgb', 'flow'), this one ('rgb',)" in err, err.count("\n")) == (2, True, 1)
-    settings = ["training.iterations=100", "training.lr=0.01", "channels=16", "anchors=[2,4,8,16]"]
+    settings = ["training.iterations=100", "training.lr=0.001", "channels=16", "anchors=[2,4,8,16]"]
     chosen = [part for setting in settings for part in ("--set", setting)]
     status, _, err = cli(*train, "--init", world / "untrimmednet", "--out", world / "cleannet", *chosen)
     assert status == 0, err

@@ -15,7 +15,9 @@ from actionbytes.methods.parameters import MethodParameters
 class CleanNetParameters(MethodParameters):
     """CleanNet. The five switches of the paper's Table 1 come first; together they make the rows of its Table 2."""
 
-    summary: ClassVar[str] = "proposals that are moved to where class predictions show the most contrast"
+    summary: ClassVar[str] = (
+        "CleanNet (Liu et al., ICCV 2019): proposals moved to where class predictions show the most contrast."
+    )
     localization: ClassVar[type[SegmentRules]] = ScoredProposals
     schedule: ClassVar[dict[str, Any]] = {
         "optimizer": "sgd",

@@ -13,7 +13,9 @@ from actionbytes.methods.untrimmednet.detection import FrameScores
 class UntrimmedNetParameters(MethodParameters):
     """UntrimmedNet's heads, soft selection; the training schedule is that of its code for flow."""
 
-    summary: ClassVar[str] = "classes and attention of snippets from video labels, by soft selection"
+    summary: ClassVar[str] = (
+        "UntrimmedNet (Wang et al., CVPR 2017): classes and attention of snippets from video labels, by soft selection."
+    )
     localization: ClassVar[type[SegmentRules]] = FrameScores
     schedule: ClassVar[dict[str, Any]] = {
         "optimizer": "sgd",
