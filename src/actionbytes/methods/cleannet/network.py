@@ -29,11 +29,11 @@ from actionbytes.methods.cleannet.head import (
     video_scores,
 )
 from actionbytes.methods.cleannet.parameters import CleanNetParameters
-from actionbytes.methods.layers import threads
 from actionbytes.methods.optimizers import optimizer_of
 from actionbytes.methods.parameters import Optimization
 from actionbytes.methods.sets import Batch
 from actionbytes.methods.untrimmednet.network import Heads, UntrimmedNet
+from actionbytes.threads import threads
 
 TRAINING_NMS = 0.4  # tIoU of suppression within training, in AutoLoc's code
 

@@ -16,7 +16,7 @@ from torch.optim import Optimizer
 from actionbytes.features.kinds import STREAMS
 from actionbytes.localization.thresholds import SegmentRules
 from actionbytes.methods.base import FUSION, Detected, Method
-from actionbytes.methods.layers import project, threads
+from actionbytes.methods.layers import project
 from actionbytes.methods.optimizers import optimizer_of
 from actionbytes.methods.parameters import Optimization
 from actionbytes.methods.sets import Batch
@@ -28,6 +28,7 @@ from actionbytes.methods.untrimmednet.detection import (
     video_probability,
 )
 from actionbytes.methods.untrimmednet.parameters import UntrimmedNetParameters
+from actionbytes.threads import threads
 
 
 class Heads(nn.Module):
