@@ -280,3 +280,37 @@ def test_nan_in_features_and_divergence_are_errors(toy, heads, tmp_path):
         run(tmp_path / "nan", toy, heads, QUICK.model_copy(update={"batch": 24}), data=(features, labels))
     with pytest.raises(UserError, match=r"training diverged; lower training\.lr"):
         run(tmp_path / "fast", toy, heads, QUICK.model_copy(update={"lr": 1e30}))
+
+
+def test_detection_may_sample_at_random_and_repeats_all_the_same(toy):
+    method, rows = built(toy, regression_std=0.5).eval(), np.random.default_rng(3).random((40, 2 * toy.DIM))
+    middles, again = (method.detect(rows, ScoredProposals()).segments for _ in range(2))
+    drawn, repeated = (method.detect(rows, ScoredProposals(sampling="random")).segments for _ in range(2))
+    assert all(map(np.array_equal, middles, again)) and all(map(np.array_equal, drawn, repeated))
+    assert not np.array_equal(middles.score, drawn.score)
+
+
+def test_whole_bounds_give_whole_segments(toy):
+    method, rows = built(toy, bounds="whole").eval(), np.random.default_rng(3).random((40, 2 * toy.DIM))
+    segments = method.detect(rows, ScoredProposals()).segments
+    assert len(segments.start) and not np.mod(segments.start, 1).any() and not np.mod(segments.end, 1).any()
+
+
+@pytest.mark.parametrize("psi", ["softmax", "sigmoid", "linear"])
+@pytest.mark.parametrize("video_score", ["attention", "product", "detector"])
+def test_every_reading_of_predictions_trains_and_detects(toy, psi, video_score):
+    method = built(toy, psi=psi, video_score=video_score, psi_threshold=-9, outside="clip", ties="nearest")
+    losses = method.step({"videos": batch_of(toy)}, method.optimizers(QUICK))
+    assert losses["positive"] > 0 and losses["total"].isfinite()
+    detected = method.eval().detect(np.random.default_rng(3).random((40, 2 * toy.DIM)), ScoredProposals())
+    assert np.isfinite(detected.scores["fusion"]).all() and len(detected.segments.start)
+
+
+def test_one_stream_alone(toy):
+    given = CleanNetParameters(**{**SMALL, **LOOSE, "streams": ("flow",)})
+    method = method_class("cleannet")(toy.DIM, 3, given, torch.Generator().manual_seed(2))
+    other = untrimmednet(toy, streams=("flow",))
+    method.begin({"heads": other})
+    rows = np.random.default_rng(3).random((9, toy.DIM))
+    frames = other.detect(rows, UntrimmedNetParameters.localization())
+    assert np.allclose(method.eval().detect(rows, ScoredProposals()).activations, frames.activations, atol=1e-6)
