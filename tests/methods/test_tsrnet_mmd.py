@@ -3,7 +3,8 @@
 import pytest
 import torch
 
-from actionbytes.methods.tsrnet.mmd import FACTORS, mean_squared_distance, squared_distances, squared_mmd
+from actionbytes.methods.tsrnet.mmd import mean_squared_distance, squared_distances, squared_mmd
+from actionbytes.methods.tsrnet.parameters import FACTORS
 
 T = torch.tensor([[0.0, 0.0], [1.0, 0.0]], dtype=torch.float64)
 U = torch.tensor([[0.0, 1.0], [2.0, 1.0], [1.0, 1.0]], dtype=torch.float64)

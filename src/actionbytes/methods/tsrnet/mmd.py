@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)
+from actionbytes.methods.tsrnet.parameters import FACTORS
 
 
 def squared_mmd(t: Tensor, u: Tensor, bandwidth: float | None = None, factors: Sequence[float] = FACTORS) -> Tensor:
