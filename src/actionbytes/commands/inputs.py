@@ -89,7 +89,6 @@ def made_with_of(path: Path) -> dict | None:
 
 def named_files(arguments: Sequence[Path]) -> dict[str, Path]:
     """Video files by the ids that they may go by: file name, with its folders joined by `_` (clips), without `v_`."""
-
     files: dict[str, Path] = {}
     for argument in arguments:
         for path in video_files((argument,), same_names=True):

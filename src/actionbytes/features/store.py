@@ -288,3 +288,12 @@ def _room(shape: tuple[int, int], dtype: np.dtype, in_memory: int | None) -> np.
         return np.empty(shape, dtype)
     with tempfile.TemporaryFile(prefix="features-") as file:
         return np.memmap(file, dtype, "w+", shape=shape)
+
+
+def stored_streams(folder: Path | list[Path]) -> tuple[str, ...]:
+    """The streams that the shards of a folder (or a list of shard files) hold, by their first video."""
+    for path in folder if isinstance(folder, list) else shard_files(folder):
+        with open_shard(path) as file:
+            for name in file:
+                return tuple(stream for stream in STREAMS if stream in file[name])
+    raise UserError(f"{folder}: the shards hold no video")

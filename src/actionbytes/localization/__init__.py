@@ -1,1 +1,1 @@
-
+"""Localization: activations of one video to scored segments. Arrays in, arrays out; no files, no networks."""

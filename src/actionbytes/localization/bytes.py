@@ -1,6 +1,7 @@
-"""ActionBytes: where the latent of a video changes, it is cut; neighbouring pieces merge to proposals (eqs. 1 and 2).
+"""ActionBytes: a video is cut where its latent changes; neighbouring pieces merge to proposals (eqs. 1 and 2).
 
-Segments are half-open `[start, end)` in snippets. The paper writes inclusive ends.
+Jain, Ghodrati, Snoek, ActionBytes: Learning from Trimmed Videos to Localize Actions (CVPR 2020). Segments are half-open
+`[start, end)` in snippets; the paper writes inclusive ends.
 """
 
 from typing import Annotated, Literal
@@ -14,37 +15,56 @@ from actionbytes.parameters import Parameters
 Floats = NDArray[np.floating]
 Ints = NDArray[np.int64]
 
-
 Percentile = Annotated[float, Field(ge=0, lt=100)]
-
-
 Positive = Annotated[int, Field(ge=1)]
 
 
 class Bytes(Parameters):
-    """How a video is cut into ActionBytes (methods.md 5.2)."""
+    """How a video is cut into ActionBytes."""
 
     percentiles: tuple[Percentile, ...] = Field(
-        (50.0,), min_length=1, description="cut where L changes more than this percentile; ActivityNet: 92 ... 99.5 [R]"
+        (50.0,),
+        min_length=1,
+        description="a video is cut where its latent changes more than this percentile of its changes; several: the "
+        "union of what each gives. 50 is the paper's for THUMOS14; for ActivityNet it has 92, 95, 97.5, 99 and 99.5",
     )
-    sentinels: bool = Field(False, description="cut at 0 and T too; the literal reading drops head and tail [R] 5.2")
-    segments: Literal["bytes", "fixed"] = Field("bytes", description="fixed: equal pieces instead, the ablation of 5.7")
-    fixed_length: int = Field(2, ge=1, description="snippets in a fixed piece [P]")
+    sentinels: bool = Field(
+        False,
+        description="cut at the start and the end of the video too; false, the literal reading of the paper, drops "
+        "what lies before the first cut and after the last",
+    )
+    segments: Literal["bytes", "fixed"] = Field(
+        "bytes", description="fixed: pieces of equal length in place of bytes, the paper's ablation"
+    )
+    fixed_length: int = Field(2, ge=1, description="snippets in a fixed piece; the paper's ablation has 2")
 
 
 class Proposals(Bytes):
-    """Proposals from merged bytes (methods.md 5.5, eq. 2)."""
+    """How neighbouring ActionBytes merge to proposals (eq. 2)."""
 
-    merges: tuple[Positive, ...] = Field((1, 2), min_length=1, description="M: how many neighbouring bytes merge [P]")
-    jitter: bool = Field(True, description="also start one snippet earlier, end one later, and both [R] 5.5")
+    merges: tuple[Positive, ...] = Field(
+        (1, 2), min_length=1, description="numbers of neighbouring bytes that merge to one proposal (M in the paper)"
+    )
+    jitter: bool = Field(
+        True,
+        description="add proposals that start one snippet earlier, end one later, and both; the paper says 'up to one "
+        "neighbouring step' and no more",
+    )
 
 
 def boundaries(latent: Floats, percentile: float = 50, sentinels: bool = False) -> Ints:
-    """Snippets t at which `latent` (T, l) changes more than the percentile of the video's changes (eq. 1), sorted.
+    """Find where a video is cut (eq. 1).
 
-    The change at t is the l1 distance of L[t] and L[t-1]; the percentile is interpolated linearly, the comparison
-    strict. `sentinels` adds 0 and T; the literal reading leaves out what lies before the first and after the last
-    boundary. A video with fewer than two boundaries is one piece: 0, T.
+    The change at snippet t is the l1 distance of `latent[t]` and `latent[t - 1]`. It is a boundary where it is strictly
+    above the percentile of the video's changes, which is interpolated linearly.
+
+    Args:
+        latent: (T, l) latent of each snippet.
+        percentile: 0 to 100.
+        sentinels: Add 0 and T. Without them, what lies before the first and after the last boundary is left out.
+
+    Returns:
+        Boundaries in snippets, sorted; 0 and T for a video with fewer than two of them.
     """
     length = len(latent)
     if length >= 3:
@@ -63,31 +83,36 @@ def pieces(length: int, size: int) -> Ints:
 
 
 def cuttings(latent: Floats, parameters: Bytes) -> list[Ints]:
-    """The boundaries of a video, once for each percentile."""
+    """The boundaries of a video with latent (T, l), once for each percentile."""
     if parameters.segments == "fixed":
         return [pieces(len(latent), parameters.fixed_length)]
     return [boundaries(latent, p, parameters.sentinels) for p in parameters.percentiles]
 
 
 def bytes_of(latent: Floats, parameters: Bytes) -> Ints:
-    """ActionBytes (n, 2) of a video from its latent (T, l): what lies between neighbouring boundaries."""
-    return _unique([np.stack([cuts[:-1], cuts[1:]], 1) for cuts in cuttings(latent, parameters)])
+    """ActionBytes (n, 2) of a video from its latent (T, l): the segments between neighbouring boundaries."""
+    return _union([np.stack([cuts[:-1], cuts[1:]], 1) for cuts in cuttings(latent, parameters)])
 
 
 def proposals(latent: Floats, parameters: Proposals) -> Ints:
-    """Proposals (P, 2) of a video from its latent (T, l), sorted, none twice (eq. 2).
+    """Proposals of a video (eq. 2).
 
-    For each m of `merges`, every m neighbouring bytes make one; `jitter` adds those that start one snippet earlier,
-    end one later, and both, inside the video. Several percentiles: the union.
+    Args:
+        latent: (T, l) latent of each snippet.
+        parameters: For each m of `merges`, every m neighbouring bytes make one proposal. `jitter` adds those that start
+            one snippet earlier, end one later, and both, clipped to the video. Several percentiles give the union.
+
+    Returns:
+        (P, 2) start and end in snippets, sorted, none twice.
     """
     cuts = cuttings(latent, parameters)
-    merged = _unique([np.stack([c[:-m], c[m:]], 1) for c in cuts for m in parameters.merges])  # (P, 2)
+    merged = _union([np.stack([c[:-m], c[m:]], 1) for c in cuts for m in parameters.merges])  # (P, 2)
     if not parameters.jitter:
         return merged
     steps = np.array([[0, 0], [-1, 0], [0, 1], [-1, 1]])
-    return _unique([(merged[:, None] + steps).reshape(-1, 2).clip(0, len(latent))])
+    return _union([(merged[:, None] + steps).reshape(-1, 2).clip(0, len(latent))])
 
 
-def _unique(segments: list[Ints]) -> Ints:
+def _union(segments: list[Ints]) -> Ints:
     """The union of (n, 2) arrays, sorted by start, then end."""
     return np.unique(np.concatenate(segments), axis=0)

@@ -22,7 +22,17 @@ def segment_iou(start: Floats, end: Floats, other_start: Floats, other_end: Floa
 
 
 def ranking(start: Floats, end: Floats, score: Floats, group: Ints | None = None) -> Ints:
-    """Indices (N,) by group, then higher score, shorter segment, earlier start, position."""
+    """Order segments by group, then higher score, shorter segment, earlier start, position.
+
+    Args:
+        start: (N,) in any unit.
+        end: (N,) in the same unit.
+        score: (N,).
+        group: (N,) number of the group that each segment competes in; none: all compete.
+
+    Returns:
+        Indices (N,).
+    """
     start, end, score = np.asarray(start), np.asarray(end), np.asarray(score)
     keys = (start, end - start, -score)
     return np.lexsort(keys if group is None else (*keys, np.asarray(group)))
@@ -36,27 +46,37 @@ def nms(
     group: Ints | None = None,
     cap: int | None = None,
 ) -> Ints:
-    """Indices of the segments that greedy suppression keeps, in the order of `ranking`.
+    """Greedy suppression: a segment falls when a better one of its group that is kept overlaps it too much.
 
-    `start`, `end`, `score`: (N,), one unit, finite. A segment falls when a better kept one of its `group` (N,) has a
-    tIoU with it strictly above `tiou`. `cap` keeps the best so many of each group. Memory is O(N).
+    Memory is O(N).
+
+    Args:
+        start: (N,) in any unit, finite.
+        end: (N,) in the same unit.
+        score: (N,).
+        tiou: A segment falls when its tIoU with a better kept one is strictly above this.
+        group: (N,) number of the group that each segment competes in; none: all compete.
+        cap: Keep at most so many segments of each group, the best ones.
+
+    Returns:
+        Indices of the segments that are kept, in the order of `ranking`.
     """
     order = ranking(start, end, score, group)
     first, last = np.asarray(start)[order], np.asarray(end)[order]  # (N,) by group and rank
-    kind = np.zeros(len(order), dtype=np.int64) if group is None else _dense(np.asarray(group)[order])
+    numbers = _numbers(group, order)  # (N,)
     kept = np.zeros(len(order), dtype=bool)
-    number = np.zeros(kind[-1] + 1 if len(kind) else 0, dtype=np.int64)  # survivors of each group
+    survivors = np.zeros(numbers[-1] + 1 if len(numbers) else 0, dtype=np.int64)  # of each group
     alive = np.arange(len(order))
     while len(alive):
-        here = kind[alive]
-        fresh = np.r_[True, here[1:] != here[:-1]]
-        best = alive[fresh]  # the best of each group that is left
+        alive_numbers = numbers[alive]
+        opens = np.r_[True, alive_numbers[1:] != alive_numbers[:-1]]  # the first of its group that is left
+        best = alive[opens]
         kept[best] = True
-        number[kind[best]] += 1
-        rival = best[np.cumsum(fresh) - 1]  # (len(alive),)
-        free = ~fresh & (segment_iou(first[alive], last[alive], first[rival], last[rival]) <= tiou)
+        survivors[numbers[best]] += 1
+        rival = best[np.cumsum(opens) - 1]  # (len(alive),)
+        free = ~opens & (segment_iou(first[alive], last[alive], first[rival], last[rival]) <= tiou)
         if cap is not None:
-            free &= number[here] < cap
+            free &= survivors[alive_numbers] < cap
         alive = alive[free]
     return order[kept]
 
@@ -74,10 +94,22 @@ def soft_nms(
 ) -> tuple[Ints, Floats]:
     """Soft-NMS (Bodla et al., ICCV 2017): rivals of a picked segment lose score instead of falling.
 
-    `gaussian` multiplies by exp(-tIoU^2 / sigma), `linear` by 1 - tIoU where tIoU > `tiou`. Segments come in the
-    order picked, group by group: indices and decayed scores; picking ends below `minimum` or after `cap` per group.
+    Args:
+        start: (N,) in any unit, finite.
+        end: (N,) in the same unit.
+        score: (N,), at least 0.
+        method: `gaussian` multiplies a rival's score by exp(-tIoU^2 / sigma), `linear` by 1 - tIoU.
+        sigma: Of `gaussian`.
+        tiou: `linear` leaves rivals alone whose tIoU is not above this.
+        group: (N,) number of the group that each segment competes in; none: all compete.
+        cap: Pick at most so many segments of each group.
+        minimum: Stop picking below this score.
 
-    Raises ValueError for negative scores: decay would raise them.
+    Returns:
+        Indices of the picked segments, group by group and in the order picked, and their decayed scores.
+
+    Raises:
+        ValueError: If a score is negative: decay would raise it.
     """
     score = np.asarray(score, dtype=np.float64)
     if len(score) == 0:
@@ -85,14 +117,14 @@ def soft_nms(
     if score.min() < 0:
         raise ValueError("soft-NMS needs scores >= 0")
     order = ranking(start, end, score, group)
-    kind = np.zeros(len(order), dtype=np.int64) if group is None else _dense(np.asarray(group)[order])
-    size = np.bincount(kind)  # (G,)
-    place = np.arange(len(order)) - (np.cumsum(size) - size)[kind]  # (N,) rank inside the group
+    numbers = _numbers(group, order)  # (N,)
+    size = np.bincount(numbers)  # (G,)
+    place = np.arange(len(order)) - (np.cumsum(size) - size)[numbers]  # (N,) rank inside the group
     padded = np.full((3, len(size), size.max()), -1.0)  # start, end, score of each group: (3, G, M)
-    padded[:, kind, place] = np.asarray(start)[order], np.asarray(end)[order], score[order]
+    padded[:, numbers, place] = np.asarray(start)[order], np.asarray(end)[order], score[order]
     first, last, left = padded
     index = np.zeros(left.shape, dtype=np.int64)
-    index[kind, place] = order
+    index[numbers, place] = order
     rounds = size.max() if cap is None else min(cap, size.max())
     groups = np.arange(len(size))
     picked = np.zeros((2, len(size), rounds))
@@ -107,6 +139,9 @@ def soft_nms(
     return picked[0][valid].astype(np.int64), picked[1][valid]
 
 
-def _dense(group: Ints) -> Ints:
-    """Sorted group numbers (N,) as 0, 0, 1, 1, ..."""
-    return np.cumsum(np.r_[0, group[1:] != group[:-1]]) if len(group) else np.zeros(0, dtype=np.int64)
+def _numbers(group: Ints | None, order: Ints) -> Ints:
+    """Groups of segments in `order` (N,), numbered 0, 0, 1, 1, ... as they come up; all 0 without groups."""
+    if group is None or not len(order):
+        return np.zeros(len(order), dtype=np.int64)
+    ordered = np.asarray(group)[order]
+    return np.cumsum(np.r_[0, ordered[1:] != ordered[:-1]])

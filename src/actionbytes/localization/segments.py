@@ -23,7 +23,14 @@ class Runs(NamedTuple):
 
 
 def runs(mask: NDArray[np.bool_]) -> Runs:
-    """Maximal stretches of True in each column of `mask` (T, C); neighbouring runs of a column never touch."""
+    """Maximal stretches of True in each column.
+
+    Args:
+        mask: (T, C).
+
+    Returns:
+        Runs of all columns; those of one column never touch.
+    """
     columns = np.asarray(mask, dtype=bool).T  # (C, T)
     edges = np.zeros((columns.shape[0], columns.shape[1] + 2), dtype=np.int8)
     edges[:, 1:-1] = columns
@@ -34,24 +41,38 @@ def runs(mask: NDArray[np.bool_]) -> Runs:
 
 
 def midrange_threshold(cas: Floats, fraction: float = 0.5) -> Floats:
-    """Each column's threshold (C,): `max - fraction * (max - min)` over time (W-TALC's code: 0.5, the midrange)."""
+    """Each column's threshold: `max - fraction * (max - min)` over time.
+
+    Args:
+        cas: (T, C) activations.
+        fraction: 0.5, the midrange, in W-TALC's code.
+
+    Returns:
+        (C,) thresholds.
+    """
     highest, lowest = cas.max(axis=0), cas.min(axis=0)  # (C,)
     return highest - fraction * (highest - lowest)
 
 
 def threshold(cas: Floats, theta: Floats | float, min_length: int = 2) -> Runs:
     """Runs of `cas` (T, C) strictly above `theta` (C,) that last at least `min_length` snippets."""
-    found = runs(np.asarray(cas) > theta)
-    long_enough = found.end - found.start >= min_length
-    return Runs(*(array[long_enough] for array in found))
+    above = runs(np.asarray(cas) > theta)
+    long_enough = above.end - above.start >= min_length
+    return Runs(*(array[long_enough] for array in above))
 
 
 def smoothed(cas: Floats, window: int) -> Floats:
-    """Savitzky-Golay filter of order 1 over time, in float64 (T, C); equal to scipy's with `mode="interp"`.
+    """Savitzky-Golay filter of order 1 over time; equal to scipy's with `mode="interp"`.
 
-    The window is the largest odd number <= min(window, T); sequences of three snippets or fewer stay as they are
-    (W-TALC's author for ActivityNet1.2: window 351). Order 1 is a moving average inside and, within half a window of
-    each end, the straight line fitted to the outermost window.
+    Order 1 is a moving average inside and, within half a window of each end, the straight line fitted to the outermost
+    window. Sequences of three snippets or fewer stay as they are.
+
+    Args:
+        cas: (T, C) activations.
+        window: In snippets; the largest odd number <= min(window, T) is used. W-TALC's author has 351 for ActivityNet.
+
+    Returns:
+        (T, C) float64.
     """
     length = len(cas)
     width = min(window, length)
@@ -75,14 +96,26 @@ def segment_scores(
     rule: InnerScore = "contrast",
     margin: float = 0.25,
 ) -> Floats:
-    """What each segment (N,) of `cas` (T, C) scores by itself, in float64.
+    """What each segment scores by itself.
 
     `max` is W-TALC's rule; `mean` the average inside. `contrast` is the mean inside minus the mean over a margin of
-    floor(margin * length) snippets, at least one, on both sides (methods: the paper gives no score for proposals;
-    contrast prefers segments that end where the activation ends). Near the ends of the video the margin is what exists
-    of it; a segment that covers the whole video has no outside, which then counts as 0.
+    floor(margin * length) snippets, at least one, on both sides: it prefers segments that end where the activation
+    ends. Near the ends of the video the margin is what exists of it; a segment that covers the whole video has no
+    outside, which then counts as 0.
 
-    Raises ValueError for segments that are empty or reach outside the sequence.
+    Args:
+        cas: (T, C) activations.
+        start: (N,) first snippet.
+        end: (N,) snippet after the last.
+        column: (N,) class of each segment.
+        rule: See above.
+        margin: Width of the margin on each side, as a share of the segment's length.
+
+    Returns:
+        (N,) float64.
+
+    Raises:
+        ValueError: If a segment is empty or reaches outside the sequence.
     """
     start, end, column = (np.asarray(array, dtype=np.int64) for array in (start, end, column))
     length = len(cas)
@@ -123,7 +156,7 @@ def _range_max(cas: Floats, start: Ints, end: Ints, column: Ints) -> Floats:
         if k:
             half = 1 << (k - 1)
             table = np.maximum(table[:-half], table[half:])  # (T - 2^k + 1, C)
-        here = level == k
-        first, last = start[here], end[here] - (1 << k)  # two stretches of 2^k that cover the segment
-        best[here] = np.maximum(table[first, column[here]], table[last, column[here]])
+        at_level = level == k
+        first, last = start[at_level], end[at_level] - (1 << k)  # two stretches of 2^k that cover the segment
+        best[at_level] = np.maximum(table[first, column[at_level]], table[last, column[at_level]])
     return best

@@ -1,4 +1,4 @@
-"""Class activations of one video to scored segments: W-TALC's two stages and ActionBytes' proposals.
+"""Class activations of one video to scored segments: W-TALC's two steps and ActionBytes' proposals.
 
 Sources: the detection code published with W-TALC (ECCV 2018); ActionBytes (CVPR 2020), equation 2 and its localization.
 """
@@ -10,6 +10,7 @@ from pydantic import Field
 from scipy.special import expit
 
 from actionbytes.errors import UserError
+from actionbytes.localization.bytes import Proposals
 from actionbytes.localization.nms import nms, ranking, soft_nms
 from actionbytes.localization.segments import Floats, Ints, midrange_threshold, segment_scores, smoothed, threshold
 from actionbytes.parameters import Parameters
@@ -17,40 +18,83 @@ from actionbytes.parameters import Parameters
 SegmentScore = Literal["max", "mean", "contrast", "fit"]
 
 
-class Localization(Parameters):
-    """How activations become segments."""
+class SegmentRules(Parameters):
+    """How a method's predictions become segments: base of the group that each method names."""
+
+    @property
+    def slug(self) -> str:
+        """What the path of detections says about these rules."""
+        return "segments"
+
+
+class Localization(SegmentRules):
+    """How activations become segments by thresholds, and by proposals where they are on."""
 
     class_rule: Literal["zero", "mean", "half_max"] = Field(
         "zero",
-        description="stage one keeps a class when its video score is > 0 (W-TALC's code), >= the mean of all classes "
-        "(ActionBytes' text) or > half the best (3C-Net) [R] methods.md 5.5",
+        description="which classes a video keeps, by their video score: zero: above 0 (W-TALC's code); mean: at least "
+        "the mean of all classes (ActionBytes' text); half_max: above half the best (3C-Net)",
     )
-    topk_divisor: int = Field(8, ge=1, description="a class's video score is the mean of its top T / this snippets")
+    topk_divisor: int = Field(
+        8, ge=1, description="a class's video score is the mean of its best T / this of T snippets; 8 in W-TALC's code"
+    )
     keep_short: bool = Field(
-        True, description="videos with T < topk_divisor: average one snippet; false: no detection, as in W-TALC's code"
+        True,
+        description="in a video of fewer than topk_divisor snippets, take the best one; false: detect nothing there, "
+        "as W-TALC's code does",
     )
     smooth_window: int = Field(
-        0, ge=0, description="Savitzky-Golay window, order 1, before stage two; 0: none; ActivityNet1.2: 351 [C]"
+        0,
+        ge=0,
+        description="snippets of a Savitzky-Golay filter of order 1 that smooths activations before the threshold; 0: "
+        "none; 351 by W-TALC's author for ActivityNet1.2",
     )
     range_fraction: float = Field(
-        0.5, ge=0, le=1, description="threshold = max - this * (max - min); 0.7 also in use [R] methods.md 4.5"
+        0.5,
+        ge=0,
+        le=1,
+        description="a class's threshold is its max - this * (max - min) over time; 0.5 in W-TALC's code, and users "
+        "of it report 0.7 for ActivityNet1.2",
     )
-    min_length: int = Field(2, ge=1, description="shortest run above the threshold that is a detection, in snippets")
-    threshold_score: SegmentScore = Field("max", description="score of runs while proposals are off [C] W-TALC")
-    proposals: bool = Field(False, description="add the proposals that are passed in, and suppress by class")
+    min_length: int = Field(
+        2, ge=1, description="snippets of the shortest run above the threshold that is a detection; 2 in W-TALC's code"
+    )
+    threshold_score: SegmentScore = Field(
+        "max", description="score of runs while proposals are off; max is that of W-TALC's code"
+    )
+    proposals: bool = Field(
+        False, description="add ActionBytes' proposals to the runs, score all by one rule and suppress by class"
+    )
+    cut: Proposals = Field(Proposals(), description="how a video is cut into proposals, where they are on")
     proposal_score: SegmentScore = Field(
-        "fit", description="score of proposals and, beside them, of runs: the paper gives none [R] docs"
+        "fit",
+        description="score of proposals and, beside them, of runs; the paper gives none, docs/methods/actionbytes.md "
+        "compares some",
     )
-    margin: float = Field(0.25, gt=0, description="contrast, fit: width of each side's margin / segment length [R] 5.5")
-    score_weight: float = Field(0.7, ge=0, description="max, mean, contrast: weight of the class's video score [C]")
-    fit_weight: float = Field(2.0, ge=0, description="fit: weight of that score; the maximum has 1 [R] docs")
-    fit_power: float = Field(0.5, gt=0, le=4, description="fit: power of what says how well bounds fit [R] docs")
+    margin: float = Field(
+        0.25, gt=0, description="contrast, fit: width of the margin on each side, as a share of the segment's length"
+    )
+    score_weight: float = Field(
+        0.7, ge=0, description="max, mean, contrast: weight of the class's video score; 0.7 in W-TALC's code"
+    )
+    fit_weight: float = Field(
+        2.0, ge=0, description="fit: weight of the class's video score, where the segment's maximum has 1; our choice"
+    )
+    fit_power: float = Field(
+        0.5, gt=0, le=4, description="fit: power of the part that says how well the bounds fit; our choice"
+    )
     suppression: Literal["soft", "hard"] = Field(
-        "soft", description="with proposals: the worse of two that overlap loses score, or falls [R] docs"
+        "soft",
+        description="with proposals, what the worse of two overlapping segments loses: soft: score; hard: it falls. "
+        "The paper does not say; our choice",
     )
-    soft_sigma: float = Field(0.5, gt=0, description="soft: score * exp(-tIoU^2 / this), as its paper has it [R] docs")
-    nms: float = Field(0.5, ge=0, le=1, description="hard: tIoU above which the worse falls [R] 5.5")
-    max_per_class: int = Field(200, ge=1, description="with proposals: most segments of one class in a video [R] 5.5")
+    soft_sigma: float = Field(
+        0.5, gt=0, description="soft: a score is multiplied by exp(-tIoU^2 / this); 0.5 in the paper of soft-NMS"
+    )
+    nms: float = Field(0.5, ge=0, le=1, description="hard: tIoU above which the worse falls; our choice")
+    max_per_class: int = Field(
+        200, ge=1, description="with proposals, most segments of one class in a video; our choice"
+    )
 
     @property
     def slug(self) -> str:
@@ -59,10 +103,16 @@ class Localization(Parameters):
 
 
 class Segments(NamedTuple):
-    """Detections of one video, each array (N,): `[start, end)` in snippets, class index, confidence (unbounded).
+    """Detections of one video, each array (N,).
 
-    Start and end may be fractions, where activations were interpolated. Sorted by label, then better score, shorter
-    length, earlier start; among equals after soft suppression, in the order in which they were picked.
+    Sorted by label, then better score, shorter length, earlier start; among equals after soft suppression, in the
+    order in which they were picked.
+
+    Attributes:
+        start: First snippet; a fraction where activations were interpolated.
+        end: Snippet after the last, or a fraction.
+        label: Class index.
+        score: Confidence, unbounded.
     """
 
     start: Ints | Floats
@@ -72,9 +122,16 @@ class Segments(NamedTuple):
 
 
 def video_scores(cas: Floats, divisor: int = 8) -> Floats:
-    """Each class's mean over its top max(1, floor(T / divisor)) snippets of `cas` (T, C): (C,) float64.
+    """Each class's mean over its best max(1, floor(T / divisor)) snippets.
 
     W-TALC trains with ceil and detects with floor; this is detection.
+
+    Args:
+        cas: (T, C) activations.
+        divisor: See above.
+
+    Returns:
+        (C,) float64.
     """
     top = max(1, len(cas) // divisor)
     highest = np.partition(np.asarray(cas, dtype=np.float64), len(cas) - top, axis=0)[len(cas) - top :]  # (top, C)
@@ -82,7 +139,7 @@ def video_scores(cas: Floats, divisor: int = 8) -> Floats:
 
 
 def surviving_classes(scores: Floats, rule: Literal["zero", "mean", "half_max"]) -> Ints:
-    """Stage one: indices of the classes whose video score (C,) passes `rule` (see `Localization.class_rule`)."""
+    """Indices of the classes whose video score (C,) passes `rule` (see `Localization.class_rule`)."""
     if rule == "zero":
         passes = scores > 0
     elif rule == "mean":
@@ -95,16 +152,26 @@ def surviving_classes(scores: Floats, rule: Literal["zero", "mean", "half_max"])
 def localize(
     cas: Floats, parameters: Localization, proposals: Ints | None = None, probabilities: bool = False
 ) -> Segments:
-    """Two-stage thresholding of a video's raw activations `cas` (T, C), plus scored proposals where they are on.
+    """Segments of a video by thresholds on its activations, plus scored proposals where they are on.
 
-    Stage one keeps classes by their video score s_c, taken from the raw sequence; stage two keeps each class's runs
-    above max - fraction * (max - min) of the (perhaps smoothed) sequence. Each is scored by `confidence`.
-    With `parameters.proposals`, every row of `proposals` (P, 2), half-open in snippets, joins each surviving class,
-    everything is scored by one rule, and class-wise suppression and a cap follow; without, as in W-TALC, neither is
-    applied. Soft suppression (Bodla et al., ICCV 2017) takes scores below 0 as 0. probabilities: `cas` has no logits
-    but probabilities (label transfer).
+    First, classes are kept by their video score s_c, taken from the raw sequence. Then each class's runs above
+    max - fraction * (max - min) of the (perhaps smoothed) sequence are kept. Each is scored by `confidence`.
+    With `parameters.proposals`, every proposal joins each surviving class, everything is scored by one rule, and
+    class-wise suppression and a cap follow; without, as in W-TALC, neither is applied. Soft suppression (Bodla et al.,
+    ICCV 2017) takes scores below 0 as 0.
 
-    Raises UserError when `cas` is not finite; ValueError when proposals are on but missing or outside the video.
+    Args:
+        cas: (T, C) raw activations.
+        parameters: See `Localization`.
+        proposals: (P, 2) start and end in snippets; needed where `parameters.proposals` is on.
+        probabilities: `cas` holds probabilities and not logits (label transfer).
+
+    Returns:
+        Scored segments.
+
+    Raises:
+        UserError: If `cas` is not finite.
+        ValueError: If proposals are on but missing or outside the video.
     """
     cas = np.asarray(cas)
     if not np.isfinite(cas).all():
@@ -117,8 +184,8 @@ def localize(
     sequence = cas[:, classes]  # (T, K)
     if parameters.smooth_window:
         sequence = smoothed(sequence, parameters.smooth_window)
-    found = threshold(sequence, midrange_threshold(sequence, parameters.range_fraction), parameters.min_length)
-    table = np.stack(found, axis=1)  # (R, 3): start, end, column
+    above = threshold(sequence, midrange_threshold(sequence, parameters.range_fraction), parameters.min_length)
+    table = np.stack(above, axis=1)  # (R, 3): start, end, column
     if parameters.proposals:
         if proposals is None:
             raise ValueError("localization.proposals is on but no proposals were given")
@@ -147,7 +214,7 @@ def confidence(
     parameters: Localization,
     probabilities: bool = False,
 ) -> Floats:
-    """How sure a segment (N,) of `cas` (T, C) is, float64 (N,); of_video: (C,) video scores s_c.
+    """How sure each segment is.
 
     `max` (W-TALC), `mean`, `contrast`: that inner score + score_weight * s_c. `fit` tells two questions apart. Is the
     class there? W-TALC's kind of answer, max + fit_weight * s_c. Does the segment begin and end where the class does?
@@ -156,6 +223,19 @@ def confidence(
     outside and of (inside - outside) / inside, which does not depend on how large the probabilities are.
     Score: the first answer times the second to the power fit_power; either counts as 0 where it is negative.
     Deviation: the paper gives no score for proposals.
+
+    Args:
+        cas: (T, C) activations.
+        start: (N,) first snippet.
+        end: (N,) snippet after the last.
+        column: (N,) class of each segment.
+        of_video: (C,) video scores s_c.
+        rule: See above.
+        parameters: Weights and widths.
+        probabilities: `cas` holds probabilities and not logits.
+
+    Returns:
+        (N,) float64.
     """
     if rule != "fit":
         inner = segment_scores(cas, start, end, column, rule, parameters.margin)
@@ -171,7 +251,16 @@ def confidence(
 
 
 def to_seconds(segments: Segments, hop_s: float, duration: float | None = None) -> tuple[Floats, Floats]:
-    """Start and end in seconds (N,): snippet index * `hop_s`, not past `duration` where it is given."""
+    """Start and end of segments in seconds.
+
+    Args:
+        segments: (N,) segments in snippets.
+        hop_s: Seconds from one snippet to the next.
+        duration: Seconds of the video; no time is past it. None: unknown.
+
+    Returns:
+        Start and end (N,) in seconds.
+    """
     start, end = segments.start * hop_s, segments.end * hop_s
     return (start, end) if duration is None else (np.minimum(start, duration), np.minimum(end, duration))
 

@@ -1,118 +1,218 @@
-"""What a method is: a loss from a batch, and a prediction from one video's features."""
+"""What a method is: how it learns from batches, and what it detects in one video's features."""
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor, nn
+from torch.optim import Optimizer
 
 from actionbytes.errors import UserError
-from actionbytes.localization.bytes import Proposals, proposals
-from actionbytes.localization.thresholds import Segments, localize
+from actionbytes.localization.bytes import proposals
+from actionbytes.localization.thresholds import Localization, SegmentRules, Segments, localize
+from actionbytes.localization.transfer import Transfer
 from actionbytes.methods.layers import threads
-from actionbytes.methods.parameters import MethodParameters
-from actionbytes.parameters import Parameters
+from actionbytes.methods.optimizers import optimizer_of
+from actionbytes.methods.parameters import MethodParameters, Optimization
+from actionbytes.methods.sets import Batch, Round, Sampler, TrainingSet, UniformSampler
 
-Sample = Callable[[int, np.random.Generator], NDArray[np.int64]]  # number of snippets -> indices of those to see
+Floats = NDArray[np.float32]
+FUSION = "fusion"  # the part of the class scores that all methods have
 
 
 @dataclass(frozen=True)
-class Batch:
-    """Videos of one training step, their snippets one under another, without padding.
+class Detected:
+    """What a method says of one video of T snippets.
 
-    rows: (R, D), float32 or bfloat16; offsets: (B + 1,) first row of each video; targets: (B, K) 0 or 1, what the
-    classifier learns; labels: (B, C) 0 or 1, the true classes; pairs: the videos (0, 1), (2, 3), ... of the first
-    `pairs` couples share a target class; rng: for dropout.
+    Attributes:
+        segments: Scored segments, in snippets.
+        scores: Class scores (C,) of the video by part: "fusion" always, and the name of each stream that has a network
+            of its own. With label transfer they are of the target classes.
+        activations: (T, C) class activations, for pictures; None where the method has none.
+        curves: Other values of each snippet by name, such as "attention": (T,), for pictures.
     """
 
-    rows: Tensor
-    offsets: NDArray[np.int64]
-    targets: Tensor
-    labels: Tensor
-    pairs: int
-    rng: np.random.Generator
+    segments: Segments
+    scores: Mapping[str, Floats]
+    activations: Floats | None = None
+    curves: Mapping[str, Floats] = field(default_factory=dict)
+
+
+def _no_loss(self: "Method", *batches: Batch) -> dict[str, Tensor]:
+    """Scalars for the log; "total" is the one to minimise. One batch for each source, in order."""
+    raise NotImplementedError(f"{type(self).__name__} has neither `loss` nor `step`")
+
+
+class Method(nn.Module, ABC):
+    """A network over snippet features that is trained in one or more rounds and detects segments.
+
+    A method gives `loss` (or, with an order of updates of its own, `step`) and `detect`. All else has a default.
+    """
+
+    settings: MethodParameters
+
+    def __init__(self, dim: int, classes: int, parameters: MethodParameters, generator: torch.Generator) -> None:
+        """Set up fresh weights, all of them drawn from `generator`.
+
+        Args:
+            dim: D of the features.
+            classes: C, number of outputs.
+            parameters: Of the method's own group; kept as `settings`.
+            generator: Source of the initial weights.
+        """
+        super().__init__()
+        self.dim, self.classes, self.settings = dim, classes, parameters
+
+    @classmethod
+    def built(
+        cls,
+        dim: int,
+        classes: int,
+        source_classes: Mapping[str, int],
+        parameters: MethodParameters,
+        generator: torch.Generator,
+    ) -> "Method":
+        """Build the method for a run; a method with a classifier for each source overrides this.
+
+        Args:
+            dim: D of the features.
+            classes: C, number of outputs.
+            source_classes: Number of classes of each source (columns of its labels).
+            parameters: Of the method's own group.
+            generator: Source of the initial weights.
+        """
+        return cls(dim, classes, parameters, generator)
+
+    @property
+    def rounds(self) -> int:
+        """How many rounds training has; each starts with `prepare` and new optimizers."""
+        return 1
+
+    def begin(self, runs: Mapping[str, "Method"]) -> None:
+        """Take over what finished runs learned, by the names of `MethodParameters.starts_from`."""
+        raise NotImplementedError(f"{type(self).__name__} starts from no other run")
+
+    def prepare(
+        self,
+        sets: Mapping[str, TrainingSet],
+        round: int,
+        memory: Mapping[str, NDArray[Any]],
+        rng: np.random.Generator,
+    ) -> Round:
+        """Set up a round: what to learn about each video. Default: its labels.
+
+        Args:
+            sets: The videos of each source.
+            round: From 0.
+            memory: What the last round kept; empty at first.
+            rng: For all that is drawn here.
+
+        Returns:
+            Targets of the round, and what to keep for the next.
+        """
+        return Round({}, {}, {})
+
+    def sampler(self, sets: Mapping[str, TrainingSet], training: Optimization) -> Sampler:
+        """What draws the videos of each step of a round. Default: every video is as likely as another."""
+        return UniformSampler(sets, training.batch)
+
+    def snippets(
+        self, source: str, length: int, training: Optimization, rng: np.random.Generator
+    ) -> slice | NDArray[np.int64]:
+        """Which snippets of a video a step sees.
+
+        Default: all, or of a long video `training.max_length` in a row that start anywhere in [0, T - max_length).
+
+        Args:
+            source: Name of the video's source.
+            length: T, snippets of the video.
+            training: See `Optimization`.
+            rng: For all that is drawn here.
+
+        Returns:
+            A slice, or indices in rising order.
+        """
+        first = int(rng.random() * max(length - training.max_length, 0))
+        return slice(first, first + min(length, training.max_length))
+
+    def optimizers(self, training: Optimization) -> dict[str, Optimizer]:
+        """The optimizers of a round by name. Default: one for all weights, as `training` says.
+
+        The loop applies the learning rate's steps and the clipping of gradients to each of them.
+        """
+        return {"all": optimizer_of(self.parameters(), training)}
+
+    def step(self, batches: Mapping[str, Batch], optimizers: Mapping[str, Optimizer]) -> dict[str, Tensor]:
+        """One training step. Default: the gradient of `loss` and a step of every optimizer.
+
+        Args:
+            batches: A batch of each source, in the order of `MethodParameters.sources`.
+            optimizers: See `optimizers`.
+
+        Returns:
+            Scalars for the log. "total" is the one that progress shows.
+        """
+        losses = self.loss(*batches.values())
+        for optimizer in optimizers.values():
+            optimizer.zero_grad()
+        losses["total"].backward()
+        for optimizer in optimizers.values():
+            optimizer.step()
+        return losses
+
+    loss: Callable[..., dict[str, Tensor]] = _no_loss
+
+    @abstractmethod
+    def detect(self, features: NDArray[np.floating], localization: SegmentRules) -> Detected:
+        """Detect actions in one video: float32, one thread, no dropout.
+
+        Args:
+            features: (T, D), T >= 1.
+            localization: Of the group `MethodParameters.localization`.
+
+        Returns:
+            Segments and class scores.
+        """
 
 
 @dataclass(frozen=True)
 class Prediction:
-    """What a method says of one video of T snippets; float32 arrays.
+    """What an activation method says of one video of T snippets; float32 arrays.
 
-    scores: (C,) class scores of the video; cas: (T, C) class activation sequence, raw logits, or with `probabilities`
-    what label transfer made of probabilities; latent: (T, l) or None; attention: (T,) or None; streams: where each
-    stream has a network of its own, what that one says.
+    Attributes:
+        scores: (C,) class scores of the video.
+        cas: (T, C) class activation sequence: raw logits or, with `probabilities`, what label transfer made of
+            probabilities.
+        latent: (T, l), or None.
+        attention: (T,), or None.
+        streams: What each stream with a network of its own says, by name.
+        probabilities: See `cas`.
     """
 
-    scores: NDArray[np.float32]
-    cas: NDArray[np.float32]
-    latent: NDArray[np.float32] | None = None
-    attention: NDArray[np.float32] | None = None
-    streams: tuple["Prediction", ...] = ()
+    scores: Floats
+    cas: Floats
+    latent: Floats | None = None
+    attention: Floats | None = None
+    streams: Mapping[str, "Prediction"] = field(default_factory=dict)
     probabilities: bool = False
 
 
-@dataclass(frozen=True)
-class Stage:
-    """What a stage of training starts from.
+class ActivationMethod(Method):
+    """A method that says how active each class is at each snippet; thresholds and proposals turn that into segments.
 
-    targets: (N, K) bool, what the classifier learns about each video; memory: arrays that the next stage's `prepare`
-    gets back; facts: numbers worth a line in the log.
+    It gives either `forward` and `scores`, from which `predict` is made, or `predict` itself.
     """
-
-    targets: NDArray[np.bool_]
-    memory: dict[str, NDArray[Any]] = field(default_factory=dict)
-    facts: dict[str, float] = field(default_factory=dict)
-
-
-class Method(nn.Module, ABC):
-    """A network over snippet features that is trained in one or more stages.
-
-    dim: D of the features; classes: C. All parameters are drawn from `generator`. A method gives `loss`, and either
-    `forward` and `scores`, from which `predict` is made, or `predict` itself.
-    """
-
-    group: type[MethodParameters] = MethodParameters  # what can be set about it
-    stages = 1
-    min_videos_per_pair_class = 1
-    init: str | None = None  # the method whose finished run this one starts from
-    sample: Sample | None = None  # which snippets of a video a training step sees; none: a window (`Training`)
-
-    def __init__(self, dim: int, classes: int, parameters: MethodParameters, generator: torch.Generator) -> None:
-        super().__init__()
-        self.dim, self.classes, self.parameters_ = dim, classes, parameters
-
-    def begin(self, other: "Method") -> None:
-        """Take over what a finished run of the method `init` learned."""
-        raise NotImplementedError(f"{type(self).__name__} starts from no other method")
-
-    def prepare(
-        self,
-        rows: NDArray[np.floating],
-        offsets: NDArray[np.int64],
-        labels: NDArray[np.bool_],
-        stage: int,
-        memory: dict[str, NDArray[Any]],
-        rng: np.random.Generator,
-    ) -> Stage:
-        """Set up stage `stage` (from 0): what to learn about each video. Default: its labels (N, C).
-
-        rows: (sum T, D) of all training videos; offsets: (N + 1,); memory: the last stage's, empty at first.
-        """
-        return Stage(labels)
-
-    @abstractmethod
-    def loss(self, batch: Batch) -> dict[str, Tensor]:
-        """Scalars to log; "total" is the one to minimise."""
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor | None, Tensor | None]:
         """Without dropout: cas (R, C), latent (R, l) or None, attention (R,) or None, snippet by snippet."""
         raise NotImplementedError(f"{type(self).__name__} has neither `forward` nor `predict`")
 
     def scores(self, cas: Tensor, attention: Tensor | None) -> Tensor:
-        """Class scores (C,) of a video from its activations (T, C)."""
+        """Class scores (C,) of a video from its activations (T, C) and attention (T,)."""
         raise NotImplementedError(f"{type(self).__name__} has neither `scores` nor `predict`")
 
     def predict(self, features: NDArray[np.floating]) -> Prediction:
@@ -120,14 +220,51 @@ class Method(nn.Module, ABC):
         with torch.inference_mode(), threads(1):
             cas, latent, attention = self.forward(torch.from_numpy(np.asarray(features, dtype=np.float32)))
             scores = self.scores(cas, attention)
-        return Prediction(*(None if x is None else x.numpy() for x in (scores, cas, latent, attention)))
+        return Prediction(
+            scores.numpy(),
+            cas.numpy(),
+            None if latent is None else latent.numpy(),
+            None if attention is None else attention.numpy(),
+        )
 
-    def localize(self, prediction: Prediction, how: Parameters, cutting: Proposals) -> Segments:
-        """Segments of a video from its prediction; how: of `group.localization`; cutting: proposals, where they are on.
+    def transferred(self, prediction: Prediction, transfer: Transfer) -> Prediction:
+        """The prediction of the target classes: activations by label transfer, class scores from those."""
+        cas = transfer.activations(prediction.cas)
+        attention = None if prediction.attention is None else torch.from_numpy(prediction.attention)
+        with torch.inference_mode(), threads(1):
+            scores = self.scores(torch.from_numpy(cas), attention).numpy()
+        return replace(prediction, scores=scores, cas=cas, probabilities=transfer.parameters.softmax)
 
-        Default: thresholds on the activations (`localization.localize`).
+    def localize(self, prediction: Prediction, localization: SegmentRules) -> Segments:
+        """Segments of a video from its prediction. Default: thresholds, and proposals from the latent.
+
+        Raises:
+            UserError: If proposals are on and the method has no latent to cut.
         """
-        if how.proposals and prediction.latent is None:
+        assert isinstance(localization, Localization), "a method with rules of its own overrides `localize`"
+        if not localization.proposals:
+            return localize(prediction.cas, localization, None, prediction.probabilities)
+        if prediction.latent is None:
             raise UserError("proposals are cut where the latent changes, and this method has none; leave them off")
-        cut = proposals(prediction.latent, cutting) if how.proposals else None
-        return localize(prediction.cas, how, cut, prediction.probabilities)
+        cut = proposals(prediction.latent, localization.cut)
+        return localize(prediction.cas, localization, cut, prediction.probabilities)
+
+    def detect(
+        self, features: NDArray[np.floating], localization: SegmentRules, transfer: Transfer | None = None
+    ) -> Detected:
+        """Detect actions in one video.
+
+        Args:
+            features: (T, D), T >= 1.
+            localization: Of the group `MethodParameters.localization`.
+            transfer: From the classes that were learned to others; None: detect those that were learned.
+
+        Returns:
+            Segments, class scores, activations and, where there is one, the attention.
+        """
+        prediction = self.predict(features)
+        if transfer:
+            prediction = self.transferred(prediction, transfer)
+        scores = {FUSION: prediction.scores} | {name: one.scores for name, one in prediction.streams.items()}
+        curves = {} if prediction.attention is None else {"attention": prediction.attention}
+        return Detected(self.localize(prediction, localization), scores, prediction.cas, curves)

@@ -6,7 +6,7 @@ defines `<Name>Parameters`, the second the `Method` called `<Name>`: the name of
 
 import importlib
 import pkgutil
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 import actionbytes.methods
 from actionbytes.errors import UserError
@@ -15,6 +15,8 @@ from actionbytes.methods.parameters import MethodParameters
 if TYPE_CHECKING:
     from actionbytes.methods.base import Method
 
+Defined = TypeVar("Defined")
+
 
 def known() -> list[str]:
     """Names of all methods, sorted."""
@@ -22,23 +24,37 @@ def known() -> list[str]:
 
 
 def method_parameters(name: str) -> type[MethodParameters]:
-    """The parameters that method `name` takes; UserError if there is no such method."""
+    """The group of parameters of method `name`.
+
+    Raises:
+        UserError: If there is no such method, or its folder defines no parameters.
+    """
     return _defined(name, "parameters", f"{name}parameters", MethodParameters)
 
 
 def method_class(name: str) -> "type[Method]":
-    """The network of method `name`; UserError if there is no such method."""
+    """The network of method `name`.
+
+    Raises:
+        UserError: If there is no such method, or its folder defines no network.
+    """
     from actionbytes.methods.base import Method
 
-    return _defined(name, "network", name, Method)
+    return _defined(name, "network", name, Method)  # type: ignore[type-abstract]
 
 
-def _defined(name: str, file: str, wanted: str, base: type) -> type:
-    """The class in `methods/<name>/<file>.py` whose name in lower case, without underscores, is `wanted`."""
+def _defined(name: str, file: str, title: str, base: type[Defined]) -> type[Defined]:
+    """The class in `methods/<name>/<file>.py` whose name in lower case, without underscores, is `title`."""
     if name not in known():
         raise UserError(f"{name}: no such method; known: {', '.join(known())}")
-    module = importlib.import_module(f"actionbytes.methods.{name}.{file}")
-    for title, value in vars(module).items():
-        if title.lower() == wanted.replace("_", "") and isinstance(value, type) and issubclass(value, base):
+    module_name = f"actionbytes.methods.{name}.{file}"
+    try:
+        module = importlib.import_module(module_name)
+    except ModuleNotFoundError as error:
+        if error.name != module_name:  # a package that the file needs
+            raise
+        raise UserError(f"method {name}: has no {file}.py; see docs/add-a-method.md") from None
+    for key, value in vars(module).items():
+        if key.lower() == title.replace("_", "") and isinstance(value, type) and issubclass(value, base):
             return value
     raise UserError(f"{module.__file__}: defines no {base.__name__} named after its folder; see docs/add-a-method.md")

@@ -1,9 +1,9 @@
-"""Whole steps on files: what the command line and the workflow's scripts both call."""
+"""A run and features to detections and class scores."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -11,95 +11,153 @@ from actionbytes.data.detections import Detections, write_detections
 from actionbytes.data.words import ALIASES, cosine_similarity, embed_labels, read_word2vec, wanted_words
 from actionbytes.errors import UserError
 from actionbytes.features.store import load_features
-from actionbytes.localization.bytes import Proposals
-from actionbytes.localization.thresholds import to_seconds
-from actionbytes.localization.transfer import LabelTransfer
-from actionbytes.parameters import Parameters
+from actionbytes.localization.thresholds import SegmentRules, to_seconds
+from actionbytes.localization.transfer import LabelTransfer, Transfer, transfer_matrix
 
 if TYPE_CHECKING:
-    from actionbytes.methods.base import Method
+    from actionbytes.methods.base import ActivationMethod, Detected, Method
 
 Shards = Path | list[Path]
-Found = tuple[str, float, float, float]  # label, start (s), end (s), score
+Row = tuple[str, float, float, float]  # label, start (s), end (s), score
+
+
+@dataclass(frozen=True)
+class VideoDetections:
+    """Detections in one video.
+
+    Attributes:
+        rows: Label, start in seconds, end in seconds and score of each.
+        detected: What the method says of the video, in snippets and class indices.
+    """
+
+    rows: list[Row]
+    detected: "Detected"
 
 
 @dataclass(frozen=True)
 class Localizer:
     """A finished run that detects actions in features, its own classes or others by label transfer.
 
-    classes: what is detected; streams: the feature streams that it needs side by side.
+    Attributes:
+        method: The trained method.
+        dim: Dimensions of the features that it needs.
+        streams: Feature streams that it needs side by side.
+        classes: Names of the classes that are detected.
+        localization: How predictions become segments, of the group that the method names.
+        transfer: From the classes that were learned to `classes`; None where these are the same.
     """
 
     method: "Method"
     dim: int
     streams: tuple[str, ...]
     classes: list[str]
-    localization: Parameters  # the group that the method names
-    proposals: Proposals
-    transfer: LabelTransfer | None = None
-    matrix: np.ndarray | None = None  # (C_target, C_source)
+    localization: SegmentRules
+    transfer: Transfer | None = None
 
     @classmethod
     def of(
         cls,
         run: Path,
-        localization: Parameters,
-        proposals: Proposals | None = None,
+        localization: SegmentRules,
+        *,
         transfer: LabelTransfer | None = None,
         classes: Sequence[str] = (),
         words: Path | None = None,
         aliases: Mapping[str, str] = ALIASES,
-        stage: int | None = None,
+        round: int | None = None,
     ) -> "Localizer":
-        """From a run's folder. transfer: carry its classes over to `classes` by the word vectors in `words`.
+        """Load a run from its folder.
 
-        stage: the model as it was after that stage (mining round); none: the last.
+        Args:
+            run: Folder of a finished run.
+            localization: How predictions become segments, of the group that the method names.
+            transfer: How to carry the classes of the run over to `classes`; None: detect those of the run.
+            classes: Names of the target classes of label transfer.
+            words: word2vec file that label transfer compares class names by.
+            aliases: Class name -> words to look up instead.
+            round: The model as it was after that round, from 1; None: after the last.
+
+        Raises:
+            UserError: If the run is not whole, label transfer does not apply to it, or a class name has no vector.
         """
-        from actionbytes.localization.transfer import transfer_matrix
         from actionbytes.training.runs import load_run
 
-        method, trained = load_run(run, stage)
-        if not isinstance(localization, method.group.localization):
-            raise ValueError(f"{trained.method} localizes by {method.group.localization.__name__}")
-        targets, matrix = list(trained.classes), None
+        method, trained = load_run(run, round)
+        if not isinstance(localization, method.settings.localization):
+            raise ValueError(f"{trained.method} localizes by {method.settings.localization.__name__}")
+        targets, carried = list(trained.classes), None
         if transfer:
-            method.group.check_transfer(str(run))
+            method.settings.check_transfer(str(run))
             targets = list(classes)
-            matrix = transfer_matrix(_similarity(targets, trained.classes, words, aliases), transfer)
-        cut = proposals or Proposals()
-        return cls(method, trained.dim, trained.streams, targets, localization, cut, transfer, matrix)
+            similarity = _similarity(targets, trained.classes, words, aliases)
+            carried = Transfer(transfer, transfer_matrix(similarity, transfer))
+        return cls(method, trained.dim, trained.streams, targets, localization, carried)
 
-    def __call__(self, features: np.ndarray, hop_s: float, duration: float) -> tuple[list[Found], np.ndarray]:
-        """Detections (label, start s, end s, score) in a video's features (T, D), and its activations (T, C)."""
-        from actionbytes.localization.transfer import transfer_cas
+    def __call__(self, features: np.ndarray, hop_s: float, duration: float) -> VideoDetections:
+        """Detect in one video.
 
+        Args:
+            features: (T, D).
+            hop_s: Seconds from one snippet to the next.
+            duration: Seconds of the video; no detection ends later.
+        """
         if features.shape[1] != self.dim:
             raise UserError(
                 f"the run was trained on {self.dim}-d features, these have {features.shape[1]}; use the same recipe"
             )
-        prediction = self.method.predict(features)
-        if self.transfer:
-            cas = transfer_cas(prediction.cas, self.matrix, self.transfer)
-            prediction = replace(prediction, cas=cas, probabilities=self.transfer.softmax)
-        segments = self.method.localize(prediction, self.localization, self.proposals)
+        if self.transfer:  # only activation methods are transferable, which `of` has checked
+            detected = cast("ActivationMethod", self.method).detect(features, self.localization, self.transfer)
+        else:
+            detected = self.method.detect(features, self.localization)
+        segments = detected.segments
         start, end = to_seconds(segments, hop_s, duration)
         labels = [self.classes[c] for c in segments.label]
-        return list(zip(labels, start.tolist(), end.tolist(), segments.score.tolist(), strict=True)), prediction.cas
+        rows = list(zip(labels, start.tolist(), end.tolist(), segments.score.tolist(), strict=True))
+        return VideoDetections(rows, detected)
 
 
-def localize_run(
+def detect(
     localizer: Localizer,
     shards: Shards,
+    detections: Path,
+    scores: Path | None = None,
     names: Iterable[str] | None = None,
     progress: Callable[[Sequence], Iterable] = iter,
 ) -> Detections:
-    """Detections in the videos of `shards`, or in `names` of them."""
+    """Detect in stored features and write what was detected.
+
+    Args:
+        localizer: What detects.
+        shards: Feature shards, or the folder that holds them.
+        detections: File to write detections to, times and scores to six digits.
+        scores: File to write the class scores of each video to; None: keep none.
+        names: Videos to detect in; None: all.
+        progress: Iterates over the videos and says how far it is.
+
+    Returns:
+        The detections.
+    """
+    from actionbytes.data.scores import VideoScores, write_scores
+
     features = load_features(shards, names, localizer.streams)
-    rows = []
+    rows: list[tuple[str, str, float, float, float]] = []
+    parts: dict[str, list[np.ndarray]] = {}
     for i in progress(range(len(features.names))):
-        found, _ = localizer(features.video(i), features.hop_s, float(features.durations[i]))
-        rows += [(features.names[i], *detection) for detection in found]
-    return Detections.from_rows(rows)
+        video = localizer(features.video(i), features.hop_s, float(features.durations[i]))
+        rows += [(features.names[i], *row) for row in video.rows]
+        for part, values in video.detected.scores.items():
+            parts.setdefault(part, []).append(np.asarray(values, dtype=np.float32))
+    found = Detections.from_rows(rows)
+    if scores:  # first, for detections are what says that this step is done
+        stacked = {part: np.stack(values) for part, values in parts.items()}
+        write_scores(scores, VideoScores(features.names, localizer.classes, stacked))
+    save_detections(detections, found)
+    return found
+
+
+def save_detections(path: Path, detections: Detections) -> None:
+    """Write detections, times and scores to six digits."""
+    write_detections(path, detections, digits=6)
 
 
 def _similarity(
@@ -110,12 +168,7 @@ def _similarity(
         raise UserError("labels differ between source and target; name a word2vec file with --words")
     vectors = read_word2vec(words, wanted_words([*targets, *sources], aliases))
     target, missing = embed_labels(targets, vectors, aliases)
-    source, more = embed_labels(sources, vectors, aliases)
-    if unknown := sorted({*missing, *more}):
+    source, missing_too = embed_labels(sources, vectors, aliases)
+    if unknown := sorted({*missing, *missing_too}):
         print(f"{words}: no vector for {', '.join(unknown)}; these words are left out of their class names")
     return cosine_similarity(target, source)
-
-
-def save_detections(path: Path, detections: Detections) -> None:
-    """Write detections, times and scores to six digits."""
-    write_detections(path, detections, digits=6)

@@ -1,57 +1,54 @@
 """Features and labels to a run."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from actionbytes.data.annotations import classes_of, labels_of, of_subset, read_annotations
-from actionbytes.errors import UserError
-from actionbytes.features.store import PackedFeatures, load_features, read_made_with
+from actionbytes.features.store import PackedFeatures, read_made_with
 from actionbytes.methods.parameters import MethodParameters
 from actionbytes.training.parameters import Training
 
+if TYPE_CHECKING:
+    from actionbytes.training.sources import SourceFiles
 
-def train_run(
+
+def train(
     method: str,
     parameters: MethodParameters,
     training: Training,
-    shards: Path | list[Path],
-    annotations: Path,
-    subset: str,
+    sources: Mapping[str, "SourceFiles"],
     seed: int,
     out: Path,
-    init: Path | None = None,
-    progress: Callable | None = None,
-    exclude: Collection[str] = (),
-) -> PackedFeatures:
-    """Train a method on the labelled videos of a subset; write the run into `out`. Returns the features it saw.
+    starts: Mapping[str, Path] | None = None,
+    progress: Callable[[int, int, dict[str, float]], None] | None = None,
+) -> dict[str, PackedFeatures]:
+    """Train a method on the annotated videos of its sources.
 
-    Only which classes a video shows is used, never when. Videos that the features set aside, or that show a class in
-    `exclude`, are left out.
+    Only which classes a video shows is used, not when, except where a source's supervision is `segments`.
+
+    Args:
+        method: Name of the method.
+        parameters: Of the method's group.
+        training: See `Training`.
+        sources: Files of each source of the method.
+        seed: Of everything random.
+        out: Folder of the run.
+        starts: Finished runs to start from, by the names of `MethodParameters.starts_from`; see `training.loop.fit`.
+        progress: Called with steps done, steps in all, and the line of the log.
+
+    Returns:
+        The features of each source. Videos that were set aside when they were made are left out.
+
+    Raises:
+        UserError: See `training.sources.read_sources` and `training.loop.fit`.
     """
     from actionbytes.features.made_with import FILE, remember
-    from actionbytes.training.loop import train
+    from actionbytes.training.loop import fit
+    from actionbytes.training.sources import read_sources
 
-    videos = {
-        name: video
-        for name, video in of_subset(read_annotations(annotations), subset).items()
-        if video.instances and not set(video.labels) & set(exclude)
-    }
-    if not videos:
-        raise UserError(f"{annotations}: no video of subset {subset!r} has a label to learn from")
-    features = load_features(shards, videos, parameters.feature_streams)
-    classes = classes_of(videos)
+    parameters.check_training(training)
+    sets, features = read_sources(sources, parameters)
     if not (out / FILE).exists():  # before training, for the model is what says that a run is whole
-        remember(out, read_made_with(shards))
-    train(
-        method,
-        parameters,
-        training,
-        features,
-        labels_of(features.names, videos, classes),
-        classes,
-        seed,
-        out,
-        progress,
-        init,
-    )
+        remember(out, read_made_with(sources[parameters.sources[0]].shards))
+    fit(method, parameters, training, sets, seed, out, starts, progress)
     return features

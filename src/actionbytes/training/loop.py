@@ -1,75 +1,74 @@
 """The training loop: every draw comes from the seed and the step's number, so a run resumes to identical weights."""
 
-import hashlib
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
+from torch.optim import Optimizer
+from torch.utils import deterministic
 
 from actionbytes.data.manifests import write_csv
 from actionbytes.errors import UserError
-from actionbytes.features.store import PackedFeatures
-from actionbytes.files import file_digest
-from actionbytes.methods.base import Method, Stage
 from actionbytes.methods.layers import threads
-from actionbytes.methods.registry import method_class
-from actionbytes.parameters import Parameters
+from actionbytes.methods.parameters import MethodParameters
+from actionbytes.methods.sets import Draw, Round, TrainingSet
 from actionbytes.training import runs
 from actionbytes.training.batches import Batches
+from actionbytes.training.checkpoints import CHECKPOINT, Position, read_checkpoint, write_checkpoint
+from actionbytes.training.inputs import check_sets, check_starts, run_of
 from actionbytes.training.parameters import Training
+from actionbytes.training.schedule import clip_gradients, set_lr
 
 Progress = Callable[[int, int, dict[str, float]], None]
 INIT, PREPARE, STEP = range(3)  # what a generator is for
 
 
-def train(
+def fit(
     method: str,
-    parameters: Parameters,
+    parameters: MethodParameters,
     training: Training,
-    features: PackedFeatures,
-    labels: NDArray[np.bool_],
-    classes: Sequence[str],
+    sets: Mapping[str, TrainingSet],
     seed: int,
     out: Path,
+    starts: Mapping[str, Path] | None = None,
     progress: Progress | None = None,
-    init: Path | None = None,
     checkpoint_s: float = 60.0,
 ) -> Path:
-    """Train `method` and write the run into the folder `out`, which is returned.
-
-    labels: (N, C) multi-hot, C names in `classes`; progress: called with (steps done, steps in all, losses); init: a
-    finished run to start from, for methods that start from another (without it, that run is trained in `out/init`);
-    checkpoint_s: seconds between checkpoints, which do not change the result.
+    """Train a method and write the run into a folder.
 
     A run of the same configuration that is finished is left as it is; one that was killed goes on to the same weights
-    as if it had not been. Raises UserError for an `out` that holds another run, videos without a label, and values
-    that are not finite.
+    as if it had not been.
+
+    Args:
+        method: Name of the method.
+        parameters: Of the method's group.
+        training: See `Training`.
+        sets: What to learn from, for each source of the method.
+        seed: Of everything random, at least 0.
+        out: Folder of the run.
+        starts: Finished runs to start from, by the names of `MethodParameters.starts_from`. One that is not named is
+            trained first, in `out/<name>`, on the same sources, where the method's parameters say how.
+        progress: Called with steps done, steps in all, and the line of the log.
+        checkpoint_s: Seconds between checkpoints, which do not change the result.
+
+    Returns:
+        `out`.
+
+    Raises:
+        UserError: If `out` holds another run, a video has no label, a value is not finite, a run to start from is
+            missing or of another method, or parameters contradict each other.
     """
-    labels = np.asarray(labels).astype(bool)
-    _check(features, labels, classes, seed)
-    kind = method_class(method)
-    if kind.init and init is None:
-        init = out / "init"
-        base = kind.init_parameters(parameters)
-        train(kind.init, base, training, features, labels, classes, seed, init, progress, checkpoint_s=checkpoint_s)
-    run = runs.Run(
-        method=method,
-        parameters=parameters.model_dump(mode="json"),
-        training=training,
-        seed=seed,
-        classes=tuple(classes),
-        dim=features.rows.shape[1],
-        hop_s=features.hop_s,
-        streams=tuple(features.streams),
-        videos=len(features.names),
-        data=_data_digest(features, labels),
-        init=_init_digest(init, kind.init) if kind.init else None,
-    )
+    parameters.check_training(training)
+    sets = check_sets(parameters, sets, seed)
+    folders = check_starts(method, parameters, starts or {})
+    for name in [name for name in parameters.starts_from if name not in folders]:
+        folders[name] = _trained_start(name, parameters, training, sets, seed, out / name, progress, checkpoint_s)
+    run = run_of(method, parameters, training, sets, seed, folders)
     if (out / runs.CONFIG).exists() and runs.read_config(out) != run:
         raise UserError(f"{out}: holds a run of another configuration or other data; choose another folder")
     if (out / runs.MODEL).exists() and (out / runs.CONFIG).exists():
@@ -77,100 +76,107 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     runs.write_config(out, run)
     with _reproducible(training.threads):
-        _fit(run, features, labels, out, init, progress, checkpoint_s)
+        _Fitting(run, sets, out, progress, checkpoint_s).run_rounds(folders)
     return out
 
 
-def _fit(
-    run: runs.Run,
-    features: PackedFeatures,
-    labels: NDArray[np.bool_],
+def _trained_start(
+    name: str,
+    parameters: MethodParameters,
+    training: Training,
+    sets: Mapping[str, TrainingSet],
+    seed: int,
     out: Path,
-    init: Path | None,
     progress: Progress | None,
     checkpoint_s: float,
-) -> None:
-    """Train through all stages, from the checkpoint if there is one, and write what a run consists of."""
-    method = run.build(torch.Generator().manual_seed(int(_rng(run.seed, INIT).integers(2**63))))
-    optimizer, memory = _optimizer(method, run.training), {}
-    state = {"stage": 0, "step": 0, "log": [], "facts": []}
-    resuming = (out / runs.CHECKPOINT).exists()
-    if resuming:
-        memory, state = runs.read_checkpoint(out, method, optimizer)
-    elif init:
-        method.begin(runs.load_run(init)[0])
-    for number in range(state["stage"], method.stages):
+) -> Path:
+    """Train the run `name` to start from, on the same sources."""
+    method, start = parameters.starts_from[name], parameters.start_parameters(name)
+    if start is None or not set(start.sources) <= sets.keys():
+        raise UserError(f"it starts from a finished run of {method}: train that first and name its folder as {name!r}")
+    own_sets = {source: sets[source] for source in start.sources}
+    return fit(method, start, training, own_sets, seed, out, None, progress, checkpoint_s)
+
+
+class _Fitting:
+    """One run in training."""
+
+    def __init__(
+        self,
+        run: runs.Run,
+        sets: Mapping[str, TrainingSet],
+        out: Path,
+        progress: Progress | None,
+        checkpoint_s: float,
+    ) -> None:
+        self.run, self.sets, self.out, self.progress, self.checkpoint_s = run, sets, out, progress, checkpoint_s
+        self.method = run.build(torch.Generator().manual_seed(int(_rng(run.seed, INIT).integers(2**63))))
+        self.position = Position()
+
+    def run_rounds(self, starts: Mapping[str, Path]) -> None:
+        """Train through all rounds, from the checkpoint if there is one, and write what a run consists of."""
+        method, out, position = self.method, self.out, self.position
+        resuming = (out / CHECKPOINT).exists()
+        begun = Round({}, {}, {})
         if resuming:
-            stage, resuming = Stage(memory.pop("targets"), memory), False
-        else:
-            rng = _rng(run.seed, PREPARE, number)
-            stage = method.prepare(features.rows, features.offsets, labels, number, memory, rng)
-            optimizer = _optimizer(method, run.training)
-            facts = [{"stage": number + 1, **stage.facts}] if stage.facts else []
-            state |= {"stage": number, "step": 0, "facts": state["facts"] + facts}
-            if method.stages > 1:  # mining may take longer than the steps after it
-                runs.write_checkpoint(out, method, optimizer, {"targets": stage.targets, **stage.memory}, state)
-        _steps(run, method, optimizer, features, labels, stage, state, out, progress, checkpoint_s)
-        memory = stage.memory
-        if number + 1 < method.stages:
-            runs.write_tensors(out / f"stage{number + 1}.safetensors", method.state_dict())
-    write_csv(out / runs.LOG, state["log"])
-    if state["facts"]:
-        write_csv(out / runs.STAGES, state["facts"])
-    runs.write_tensors(out / runs.MODEL, method.state_dict())
-    (out / runs.CHECKPOINT).unlink(missing_ok=True)
+            optimizers = self._optimizers()
+            begun, position = read_checkpoint(out, method, optimizers)
+            self.position = position
+        elif starts:
+            method.begin({name: runs.load_run(folder)[0] for name, folder in starts.items()})
+        for number in range(position.round, method.rounds):
+            if not resuming:
+                begun = method.prepare(self.sets, number, begun.memory, _rng(self.run.seed, PREPARE, number))
+                optimizers = self._optimizers()
+                position.round, position.step = number, 0
+                position.facts += [{"round": number + 1, **begun.facts}] if begun.facts else []
+                if method.rounds > 1:  # `prepare` may take longer than the steps after it
+                    write_checkpoint(out, method, optimizers, begun, position)
+            resuming = False
+            self._run_steps(begun, optimizers)
+            if number + 1 < method.rounds:
+                runs.write_tensors(out / runs.round_file(number + 1), method.state_dict())
+        write_csv(out / runs.LOG, position.log)
+        if position.facts:
+            write_csv(out / runs.ROUNDS, position.facts)
+        runs.write_tensors(out / runs.MODEL, method.state_dict())
+        (out / CHECKPOINT).unlink(missing_ok=True)
 
+    def _optimizers(self) -> dict[str, Optimizer]:
+        training = self.run.training
+        optimizers = self.method.optimizers(training)
+        if training.clip is not None:
+            clip_gradients(optimizers, training.clip)
+        return optimizers
 
-def _steps(
-    run: runs.Run,
-    method: Method,
-    optimizer: torch.optim.Optimizer,
-    features: PackedFeatures,
-    labels: NDArray[np.bool_],
-    stage: Stage,
-    state: dict,
-    out: Path,
-    progress: Progress | None,
-    checkpoint_s: float,
-) -> None:
-    """The steps of one stage that are left; `state` keeps count."""
-    training, number = run.training, state["stage"]
-    batches = Batches(
-        features.rows,
-        features.offsets,
-        stage.targets,
-        labels,
-        training,
-        method.min_videos_per_pair_class,
-        method.sample,
-    )
-    sums, saved = {}, time.monotonic()
-    for step in range(state["step"], training.iterations):
-        videos, batch = batches.draw(_rng(run.seed, STEP, number, step))
-        losses = method.loss(batch)
-        optimizer.zero_grad()
-        losses["total"].backward()
-        optimizer.step()
-        for name, loss in losses.items():
-            sums[name] = sums.get(name, 0.0) + loss.item()
-        if not math.isfinite(sums["total"]):
-            raise UserError(_blame(features, videos, f"step {step + 1} of stage {number + 1}"))
-        if (step + 1) % training.log_every and step + 1 < training.iterations:
-            continue
-        count = (step + 1 - state["step"]) or 1
-        line = {"stage": number + 1, "step": step + 1} | {name: total / count for name, total in sums.items()}
-        state["log"].append(line)
-        state["step"], sums = step + 1, {}
-        if progress:
-            progress(number * training.iterations + step + 1, method.stages * training.iterations, line)
-        if time.monotonic() - saved > checkpoint_s:
-            runs.write_checkpoint(out, method, optimizer, {"targets": stage.targets, **stage.memory}, state)
-            write_csv(out / runs.LOG, state["log"])
-            saved = time.monotonic()
-
-
-def _optimizer(method: Method, training: Training) -> torch.optim.Optimizer:
-    return torch.optim.Adam(method.parameters(), lr=training.lr, weight_decay=training.weight_decay, fused=True)
+    def _run_steps(self, begun: Round, optimizers: Mapping[str, Optimizer]) -> None:
+        """The steps of one round that are left."""
+        training, position, seed = self.run.training, self.position, self.run.seed
+        sets = {name: replace(s, targets=begun.targets.get(name, s.labels)) for name, s in self.sets.items()}
+        batches = Batches(self.method, sets, training)
+        sums: dict[str, float] = {}
+        saved = time.monotonic()
+        for step in range(position.step, training.iterations):
+            draws, batch = batches.draw(_step_generators(seed, position.round, step, sets))
+            set_lr(optimizers.values(), training, step)
+            losses = self.method.step(batch, optimizers)
+            for name, loss in losses.items():
+                sums[name] = sums.get(name, 0.0) + loss.item()
+            if not all(math.isfinite(value) for value in sums.values()):
+                raise UserError(_blame(sets, draws, f"step {step + 1} of round {position.round + 1}"))
+            if (step + 1) % training.log_every and step + 1 < training.iterations:
+                continue
+            count = step + 1 - position.step
+            line = {"round": position.round + 1, "step": step + 1} | {n: total / count for n, total in sums.items()}
+            position.log.append(line)
+            position.step, sums = step + 1, {}
+            if self.progress:
+                done = position.round * training.iterations + step + 1
+                self.progress(done, self.method.rounds * training.iterations, line)
+            if time.monotonic() - saved > self.checkpoint_s:
+                write_checkpoint(self.out, self.method, optimizers, begun, position)
+                write_csv(self.out / runs.LOG, position.log)
+                saved = time.monotonic()
 
 
 def _rng(seed: int, *purpose: int) -> np.random.Generator:
@@ -178,56 +184,30 @@ def _rng(seed: int, *purpose: int) -> np.random.Generator:
     return np.random.default_rng([seed, *purpose])
 
 
+def _step_generators(seed: int, round: int, step: int, sources: Iterable[str]) -> dict[str, np.random.Generator]:
+    """A generator for each source. The first source's does not depend on how many there are."""
+    return {name: _rng(seed, STEP, round, step, *([number] if number else [])) for number, name in enumerate(sources)}
+
+
 @contextmanager
 def _reproducible(count: int) -> Iterator[None]:
     """`count` threads and deterministic operations inside."""
-    before = torch.are_deterministic_algorithms_enabled(), torch.utils.deterministic.fill_uninitialized_memory
+    before = torch.are_deterministic_algorithms_enabled(), deterministic.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True)
-    torch.utils.deterministic.fill_uninitialized_memory = False  # it is only there to find bugs, and slow
+    deterministic.fill_uninitialized_memory = False  # it is only there to find bugs, and slow
     try:
         with threads(count):
             yield
     finally:
         torch.use_deterministic_algorithms(before[0])
-        torch.utils.deterministic.fill_uninitialized_memory = before[1]
+        deterministic.fill_uninitialized_memory = before[1]
 
 
-def _check(features: PackedFeatures, labels: NDArray[np.bool_], classes: Sequence[str], seed: int) -> None:
-    if labels.shape != (len(features.names), len(classes)):
-        raise ValueError(f"labels {labels.shape} for {len(features.names)} videos and {len(classes)} classes")
-    if seed < 0:
-        raise UserError(f"seed {seed}: must not be negative")
-    if not len(labels):
-        raise UserError("there is no video to train on")
-    bare = [name for name, row in zip(features.names, labels, strict=True) if not row.any()]
-    if bare:
-        raise UserError(f"{len(bare)} videos have no label, such as {bare[0]}; leave them out of the training subset")
-
-
-def _blame(features: PackedFeatures, videos: NDArray[np.int64], when: str) -> str:
+def _blame(sets: Mapping[str, TrainingSet], draws: Mapping[str, Draw], when: str) -> str:
     """Why a loss is not finite."""
-    for video in videos:
-        if not np.isfinite(features.video(video)).all():
-            return f"{features.names[video]}: features hold NaN or infinite values ({when}); extract this video again"
+    for source, draw in draws.items():
+        for video in draw.videos.tolist():
+            if not np.isfinite(sets[source].video(video)).all():
+                name = sets[source].names[video]
+                return f"{name}: features hold NaN or infinite values ({when}); extract this video again"
     return f"the loss is not finite at {when}: training diverged; lower training.lr"
-
-
-def _data_digest(features: PackedFeatures, labels: NDArray[np.bool_]) -> str:
-    """Digest of everything that training reads: names, lengths, features and labels."""
-    state = hashlib.sha256("\0".join(features.names).encode())
-    for array in (features.offsets, labels):
-        state.update(np.ascontiguousarray(array).tobytes())
-    state.update(str((features.rows.dtype, features.rows.shape)).encode())
-    for first in range(0, len(features.rows), 65536):  # in pieces: the rows may be memory-mapped
-        state.update(np.ascontiguousarray(features.rows[first : first + 65536]).data)
-    return state.hexdigest()[:16]
-
-
-def _init_digest(init: Path, kind: str) -> str:
-    """Digest of the run to start from; UserError unless it is a finished run of method `kind`."""
-    found = runs.read_config(init).method
-    if found != kind:
-        raise UserError(f"{init}: is a run of {found}, but this method starts from one of {kind}")
-    if not (init / runs.MODEL).exists():
-        raise UserError(f"{init}: is not finished; run its `actionbytes train` again")
-    return file_digest(init / runs.MODEL)[:16]

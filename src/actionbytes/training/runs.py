@@ -1,16 +1,16 @@
-"""A run on disk: `config.yaml`, `log.csv`, `model.safetensors`; while it trains, `checkpoint.safetensors`.
+"""A run on disk: `config.yaml`, `log.csv`, `model.safetensors`.
 
-`stage<n>.safetensors` keeps the weights after each stage but the last, `stages.csv` what each stage began with.
+`round<n>.safetensors` keeps the weights after each round but the last, `rounds.csv` what each round began with. While
+the run trains, `checkpoint.safetensors` is there (`training/checkpoints.py`).
 """
 
-import json
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
 import yaml
-from safetensors import SafetensorError, safe_open
+from pydantic import Field
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
@@ -21,38 +21,37 @@ from actionbytes.methods.registry import method_class, method_parameters
 from actionbytes.parameters import Parameters, read_yaml, validated
 from actionbytes.training.parameters import Training
 
-CONFIG, MODEL, CHECKPOINT, LOG, STAGES = (
-    "config.yaml",
-    "model.safetensors",
-    "checkpoint.safetensors",
-    "log.csv",
-    "stages.csv",
-)
+CONFIG, MODEL, LOG, ROUNDS = "config.yaml", "model.safetensors", "log.csv", "rounds.csv"
+
+
+class LearnedFrom(Parameters):
+    """What a run knows of one of its sources."""
+
+    videos: int = Field(description="number of videos")
+    classes: tuple[str, ...] = Field(description="names of the columns of its labels")
+    hop_s: float = Field(description="seconds from one snippet to the next")
+    supervision: str = Field(description="labels, or segments where times are learned from too")
+    data: str = Field(description="digest of names, features, labels and segments")
 
 
 class Run(Parameters):
-    """The resolved configuration of a run: with the same data it makes the same weights.
+    """The resolved configuration of a run: with the same data it makes the same weights."""
 
-    classes: names, in the order of the outputs; dim, hop_s, streams, videos: of the training features; data: digest of
-    features and labels; init: digest of the weights that it started from.
-    """
-
-    method: str
-    parameters: dict[str, Any]
+    method: str = Field(description="name of the method")
+    parameters: dict[str, Any] = Field(description="of the method")
     training: Training
-    seed: int
-    classes: tuple[str, ...]
-    dim: int
-    hop_s: float
-    streams: tuple[str, ...]
-    videos: int
-    data: str
-    init: str | None = None
+    seed: int = Field(description="seed of everything random")
+    classes: tuple[str, ...] = Field(description="names of the outputs, in order")
+    dim: int = Field(description="dimensions of the features")
+    streams: tuple[str, ...] = Field(description="feature streams, side by side")
+    sources: dict[str, LearnedFrom] = Field(description="what it learned from")
+    starts: dict[str, str] = Field({}, description="digest of the weights of each run that it started from")
 
     def build(self, generator: torch.Generator) -> Method:
-        """The method with fresh weights."""
+        """The method with fresh weights, drawn from `generator`."""
         group = validated(method_parameters(self.method), self.parameters, f"{self.method}: {CONFIG}")
-        return method_class(self.method)(self.dim, len(self.classes), group, generator)
+        sizes = {name: len(source.classes) for name, source in self.sources.items()}
+        return method_class(self.method).built(self.dim, len(self.classes), sizes, group, generator)
 
 
 def write_config(folder: Path, run: Run) -> None:
@@ -61,17 +60,39 @@ def write_config(folder: Path, run: Run) -> None:
 
 
 def read_config(folder: Path) -> Run:
-    """The configuration of a run."""
+    """Read the configuration of a run.
+
+    Raises:
+        UserError: If there is no run in `folder`, or its configuration is not valid.
+    """
     if not (folder / CONFIG).is_file():
         raise UserError(f"{folder}: no run there ({CONFIG} is missing); train one with `actionbytes train`")
     return validated(Run, read_yaml(folder / CONFIG), str(folder / CONFIG))
 
 
-def load_run(folder: Path, stage: int | None = None) -> tuple[Method, Run]:
-    """A trained method in evaluation mode, and its configuration. `stage` (from 1): as it was after that stage."""
+def round_file(number: int) -> str:
+    """Name of the file that keeps the weights after round `number` (from 1)."""
+    return f"round{number}.safetensors"
+
+
+def load_run(folder: Path, round: int | None = None) -> tuple[Method, Run]:
+    """Load a trained method.
+
+    Args:
+        folder: Of the run.
+        round: The model as it was after that round, from 1; None: after the last.
+
+    Returns:
+        The method in evaluation mode, and the run's configuration.
+
+    Raises:
+        UserError: If the run is not there, not finished or not whole, or has no such round.
+    """
     run = read_config(folder)
     method = run.build(torch.Generator())
-    name = MODEL if stage is None or stage == method.stages else f"stage{stage}.safetensors"
+    if round is not None and not 1 <= round <= method.rounds:
+        raise UserError(f"{folder}: has no round {round}; its rounds go from 1 to {method.rounds}")
+    name = MODEL if round in (None, method.rounds) else round_file(round)
     if not (folder / name).is_file():
         raise UserError(f"{folder}: {name} is missing, the run is not finished; run the same `actionbytes train` again")
     try:
@@ -87,37 +108,3 @@ def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, st
     partial = path.with_name(path.name + ".partial")
     save_file({name: x.contiguous() for name, x in tensors.items()}, partial, metadata)
     partial.replace(path)
-
-
-def write_checkpoint(
-    folder: Path,
-    method: Method,
-    optimizer: torch.optim.Optimizer,
-    arrays: dict[str, np.ndarray],
-    state: dict[str, Any],
-) -> None:
-    """Everything that going on needs, in one file: weights, optimizer, the stage's `arrays` and a JSON `state`."""
-    tensors = {f"model.{name}": x for name, x in method.state_dict().items()}
-    for i, slots in optimizer.state_dict()["state"].items():
-        tensors |= {f"optimizer.{i}.{name}": x for name, x in slots.items()}
-    tensors |= {f"array.{name}": torch.from_numpy(x) for name, x in arrays.items()}
-    write_tensors(folder / CHECKPOINT, tensors, {"state": json.dumps(state)})
-
-
-def read_checkpoint(
-    folder: Path, method: Method, optimizer: torch.optim.Optimizer
-) -> tuple[dict[str, np.ndarray], dict[str, Any]]:
-    """Put a checkpoint's weights and optimizer in place; return its `arrays` and `state`."""
-    parts: dict[str, dict[str, Tensor]] = {"model": {}, "optimizer": {}, "array": {}}
-    with safe_open(folder / CHECKPOINT, "pt") as file:
-        state = json.loads(file.metadata()["state"])
-        for key in file.keys():  # noqa: SIM118 - not a dictionary
-            kind, name = key.split(".", 1)
-            parts[kind][name] = file.get_tensor(key)
-    method.load_state_dict(parts["model"])
-    slots: dict[int, dict[str, Tensor]] = {}
-    for name, x in parts["optimizer"].items():
-        number, slot = name.split(".")
-        slots.setdefault(int(number), {})[slot] = x
-    optimizer.load_state_dict(optimizer.state_dict() | {"state": slots})
-    return {name: x.numpy() for name, x in parts["array"].items()}, state

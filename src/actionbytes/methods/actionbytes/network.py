@@ -1,10 +1,10 @@
 """ActionBytes: learning from trimmed videos to localize actions (Jain, Ghodrati, Snoek, CVPR 2020): the mining.
 
-How a video is cut is in `bytes.py`, the transfer of labels in `transfer.py`.
+How a video is cut is in `localization/bytes.py`, the transfer of labels in `localization/transfer.py`.
 """
 
-from collections.abc import Iterator
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -16,10 +16,10 @@ from torch.nn import functional as F
 from actionbytes.errors import UserError
 from actionbytes.localization.bytes import bytes_of
 from actionbytes.methods.actionbytes.parameters import ActionBytesParameters
-from actionbytes.methods.base import Batch, Method, Stage
+from actionbytes.methods.base import Method
 from actionbytes.methods.layers import linear, project
+from actionbytes.methods.sets import Batch, Round, TrainingSet
 from actionbytes.methods.wtalc.network import Wtalc, kmax_scores, mil_loss, relu_dropout
-from actionbytes.methods.wtalc.parameters import WtalcParameters
 
 Ints = NDArray[np.int64]
 ROWS_AT_ONCE = 8192
@@ -34,61 +34,60 @@ class ActionBytes(Wtalc):
     it learns from centred activations without dropout: behind dropout it converges several times more slowly.
     """
 
-    group = ActionBytesParameters
-    init = "wtalc"
-    min_videos_per_pair_class = 2  # a pseudo-class of one video has no couple to compare
+    settings: ActionBytesParameters
+    least_shared = 2  # a pseudo-class of one video has no couple to compare
 
     def __init__(self, dim: int, classes: int, parameters: ActionBytesParameters, generator: torch.Generator) -> None:
+        """Set up W-TALC's network for K pseudo-classes, and the transfer layer to the C true ones; see `Method`."""
         super().__init__(dim, parameters.clusters, parameters, generator)
-        self.settings = parameters
+        self.classes = classes
         self.transfer = linear(parameters.clusters, classes, generator)
 
-    @staticmethod
-    def init_parameters(parameters: ActionBytesParameters) -> WtalcParameters:
-        """The parameters of the W-TALC run to start from."""
-        return WtalcParameters(**{name: getattr(parameters, name) for name in WtalcParameters.model_fields})
-
     @property
-    def stages(self) -> int:
+    def rounds(self) -> int:
         """One for each mining round."""
         return self.settings.rounds
 
-    def begin(self, other: Method) -> None:
-        """Take the hidden layer of a finished W-TALC run."""
-        theirs, ours = other.hidden.weight.shape, self.hidden.weight.shape
+    def begin(self, runs: Mapping[str, Method]) -> None:
+        """Take the hidden layer of a finished W-TALC run, "baseline".
+
+        Raises:
+            UserError: If its hidden layer has another shape.
+        """
+        baseline = cast(Wtalc, runs["baseline"])
+        theirs, ours = baseline.hidden.weight.shape, self.hidden.weight.shape
         if theirs != ours:
             raise UserError(f"the run to start from has a hidden layer of {tuple(theirs)}, this one {tuple(ours)}")
-        self.hidden.load_state_dict(other.hidden.state_dict())
+        self.hidden.load_state_dict(baseline.hidden.state_dict())
 
     def prepare(
         self,
-        rows: NDArray[np.floating],
-        offsets: Ints,
-        labels: NDArray[np.bool_],
-        stage: int,
-        memory: dict[str, NDArray[Any]],
+        sets: Mapping[str, TrainingSet],
+        round: int,
+        memory: Mapping[str, NDArray[Any]],
         rng: np.random.Generator,
-    ) -> Stage:
+    ) -> Round:
         """One round's mining: cut every video, cluster the mean latents of its bytes, let the clusters be its labels.
 
         Classifier and transfer layer start anew, since clusters of two rounds have nothing to do with each other.
         """
         from sklearn.metrics import normalized_mutual_info_score  # a second to load: only mining pays
 
-        segments, owner, points = self.mine(rows, offsets)
+        ((source, videos),) = sets.items()
+        segments, owner, points = self.mine(videos.rows, videos.offsets)
         cluster, objective = kmeans(points, self.settings.clusters, self.settings.kmeans_iterations, rng)
-        targets = np.zeros((len(labels), self.settings.clusters), dtype=bool)
+        targets = np.zeros((len(videos.names), self.settings.clusters), dtype=bool)
         targets[owner, cluster] = True
         fresh = torch.Generator().manual_seed(int(rng.integers(2**63)))
         for layer in (self.classifier, self.transfer):
             nn.init.xavier_uniform_(layer.weight, generator=fresh)
             nn.init.zeros_(layer.bias)
-        snippets = np.full(offsets[-1], -1, dtype=np.int32)  # cluster of each snippet, to compare rounds
+        snippets = np.full(videos.offsets[-1], -1, dtype=np.int32)  # cluster of each snippet, to compare rounds
         for (start, end), number in zip(segments, cluster, strict=True):
             snippets[start:end] = number
         facts = {
             "bytes": float(len(cluster)),
-            "bytes_per_video": len(cluster) / len(labels),
+            "bytes_per_video": len(cluster) / len(videos.names),
             "byte_length": float((segments[:, 1] - segments[:, 0]).mean()),
             "objective": objective,
             "objective_per_byte": objective / len(cluster),
@@ -97,24 +96,42 @@ class ActionBytes(Wtalc):
         if "clusters" in memory:
             both = (memory["clusters"] >= 0) & (snippets >= 0)
             facts["nmi"] = float(normalized_mutual_info_score(memory["clusters"][both], snippets[both]))
-        return Stage(targets, {"clusters": snippets}, facts)
+        return Round({source: targets}, {"clusters": snippets}, facts)
 
     def mine(self, rows: NDArray[np.floating], offsets: Ints) -> tuple[Ints, Ints, NDArray[np.float32]]:
-        """All ActionBytes of all videos: segments (n, 2) in rows, video (n,), mean latent (n, l)."""
+        """Cut all videos into ActionBytes.
+
+        Args:
+            rows: (sum T, D) features of all videos.
+            offsets: (N + 1,) first row of each video.
+
+        Returns:
+            Of all n bytes: start and end in rows (n, 2), video (n,), mean latent (n, l).
+        """
         limit = int(offsets[-1]) * len(self.settings.bytes.percentiles)
-        points = np.empty((limit, self.settings.latent_dim), dtype=np.float32)  # pages not written to take no memory
+        points = np.empty(
+            (limit, self.settings.latent_dim), dtype=np.float32
+        )  # pages that are never written take no memory
         segments, owners, count = [], [], 0
         for video, latent in self.latents(rows, offsets):
-            found = bytes_of(latent, self.settings.bytes)  # (n, 2)
-            for start, end in found:
+            pieces = bytes_of(latent, self.settings.bytes)  # (n, 2)
+            for start, end in pieces:
                 latent[start:end].mean(0, out=points[count])
                 count += 1
-            segments.append(found + offsets[video])
-            owners.append(np.full(len(found), video))
+            segments.append(pieces + offsets[video])
+            owners.append(np.full(len(pieces), video))
         return np.concatenate(segments), np.concatenate(owners), points[:count]
 
     def latents(self, rows: NDArray[np.floating], offsets: Ints) -> Iterator[tuple[int, NDArray[np.float32]]]:
-        """(video, latent (T, l)) one by one, without dropout, computed many videos at once."""
+        """Latents without dropout, computed for many videos at once.
+
+        Args:
+            rows: (sum T, D) features of all videos.
+            offsets: (N + 1,) first row of each video.
+
+        Yields:
+            Video and its latent (T, l), one by one.
+        """
         first = 0
         while first < len(offsets) - 1:
             last = max(first + 1, int(np.searchsorted(offsets, offsets[first] + ROWS_AT_ONCE, "right")) - 1)
@@ -139,7 +156,7 @@ class ActionBytes(Wtalc):
         return losses | {"total": losses["total"] + s.transfer_weight * transfer, "transfer": transfer}
 
     def forward(self, rows: Tensor) -> tuple[Tensor, Tensor, None]:
-        """cas (R, C) of the true classes and latent (R, l)."""
+        """Activations (R, C) of the true classes and latent (R, l) of snippets (R, D)."""
         latent = F.relu(self.hidden(rows))
         return self.source(self.classifier(latent)), latent, None
 
@@ -155,10 +172,22 @@ class ActionBytes(Wtalc):
 
 
 def kmeans(points: NDArray[np.float32], clusters: int, iterations: int, rng: np.random.Generator) -> tuple[Ints, float]:
-    """Cluster of each of `points` (n, l), and the sum of squared distances: k-means++ and Lloyd's algorithm, one run.
+    """k-means++ and Lloyd's algorithm, one run.
 
-    One thread, so that the result does not depend on the machine's cores. `points` is used as scratch space. An empty
-    cluster is filled by scikit-learn with the point farthest from its centre. UserError if n < clusters.
+    One thread, so that the result does not depend on the machine's cores. An empty cluster is filled by scikit-learn
+    with the point farthest from its centre.
+
+    Args:
+        points: (n, l); used as scratch space.
+        clusters: Number of clusters.
+        iterations: Most iterations.
+        rng: Source of the seed.
+
+    Returns:
+        Cluster of each point (n,), and the sum of squared distances.
+
+    Raises:
+        UserError: If n < clusters.
     """
     from sklearn.cluster import KMeans
 
