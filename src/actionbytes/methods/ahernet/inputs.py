@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from actionbytes.methods.ahernet.anchors import assign, covered
-from actionbytes.methods.ahernet.timeline import resampled
+from actionbytes.methods.ahernet.timeline import Layout, resampled
 from actionbytes.methods.sets import Batch, Spans
 
 Floats = NDArray[np.float64]
@@ -39,6 +39,35 @@ class Foregrounds(NamedTuple):
     classes: Tensor
     video: NDArray[np.int64]
     spans: Floats
+
+
+class Contexts(NamedTuple):
+    """What lies on one side of F foregrounds.
+
+    features: (F, S/4, D); there: (F,) whether there is anything, rather than the video's start or end.
+    """
+
+    features: Tensor
+    there: Tensor
+
+
+class Scene(NamedTuple):
+    """What one training step of AherNet sees.
+
+    untrimmed: (B, S, D) time lines of untrimmed videos; real: what their anchors should say; foregrounds: pieces of
+    them; moments: (M, S/2, D); moment_classes: (M, C) that sum to 1; layouts: how each moment and its contexts become a
+    synthetic video; made: what the anchors of these should say; noise: contexts (M, S/4, D) before and after that no
+    generator made, or None.
+    """
+
+    untrimmed: Tensor
+    real: Targets
+    foregrounds: Foregrounds
+    moments: Tensor
+    moment_classes: Tensor
+    layouts: Sequence[Layout]
+    made: Targets
+    noise: tuple[Tensor, Tensor] | None
 
 
 def videos_of(batch: Batch) -> list[Tensor]:
@@ -114,27 +143,30 @@ def foregrounds_of(batch: Batch, steps: int, least: int, first_only: bool, rng: 
     return Foregrounds(stacked, classes, np.array(videos, dtype=np.int64), np.array(chosen).reshape(-1, 2))
 
 
-def real_contexts(batch: Batch, foregrounds: Foregrounds, steps: int) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+def real_contexts(batch: Batch, foregrounds: Foregrounds, steps: int) -> tuple[Contexts, Contexts]:
     """What comes before and after each foreground: a quarter of its video, or what is there of it, on S/4 steps.
 
     Args:
         batch: The foregrounds' videos.
         foregrounds: F of them.
         steps: S.
-
-    Returns:
-        Start and end contexts (F, S/4, D), and which of them exist, (F,) each.
     """
     rows = videos_of(batch)
-    pieces: list[list[Tensor]] = [[], []]
-    there: list[list[bool]] = [[], []]
+    before, after = [], []
     for video, (start, end) in zip(foregrounds.video, foregrounds.spans.astype(int), strict=True):
         reach = max(len(rows[video]) // 4, 1)
-        for side, piece in enumerate((rows[video][max(start - reach, 0) : start], rows[video][end : end + reach])):
-            there[side].append(len(piece) > 0)
-            pieces[side].append(resampled(piece if len(piece) else rows[video][:1], steps // 4))
-    before, after = (torch.stack(x) for x in pieces)
-    return before, after, torch.tensor(there[0]), torch.tensor(there[1])
+        before.append(rows[video][max(start - reach, 0) : start])
+        after.append(rows[video][end : end + reach])
+    return _contexts(before, steps // 4, batch.rows.shape[1]), _contexts(after, steps // 4, batch.rows.shape[1])
+
+
+def _contexts(pieces: Sequence[Tensor], steps: int, dim: int) -> Contexts:
+    """Pieces of video (n, D), n >= 0, on `steps` steps; zeros where there is none."""
+    features = torch.zeros(len(pieces), steps, dim)
+    for number, piece in enumerate(pieces):
+        if len(piece):
+            features[number] = resampled(piece, steps)
+    return Contexts(features, torch.tensor([len(piece) > 0 for piece in pieces], dtype=torch.bool))
 
 
 def _long_enough(spans: Spans, least: int, length: int) -> Spans:

@@ -167,4 +167,6 @@ class AhernetParameters(AnchorParameters):
             raise ValueError(f"rho {self.rho}: the smallest share comes first")
         if self.classifier == "proposals" and self.contexts != "off":
             raise ValueError("classifier proposals localizes no moments: set contexts off")
+        if self.classifier == "proposals" and self.moment_backbone == "fixed":
+            raise ValueError("classifier proposals needs convolutions that learn moments: leave moment_backbone shared")
         return self
