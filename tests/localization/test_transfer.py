@@ -2,12 +2,14 @@
 
 import numpy as np
 import pytest
+import torch
 
 from actionbytes.errors import UserError
-from actionbytes.localization.bytes import Proposals, proposals
+from actionbytes.localization.bytes import proposals
 from actionbytes.localization.thresholds import Localization, localize
-from actionbytes.localization.transfer import LabelTransfer, transfer_cas, transfer_matrix
-from actionbytes.methods.base import Method, Prediction
+from actionbytes.localization.transfer import LabelTransfer, Transfer, transfer_cas, transfer_matrix
+from actionbytes.methods.base import ActivationMethod, Prediction
+from actionbytes.methods.parameters import MethodParameters
 from actionbytes.steps.detect import Localizer
 
 SIMILARITY = np.array([[0.6, 0.2, -0.9, 0.2], [-0.1, 0.5, 0.4, 0.1]])
@@ -50,29 +52,51 @@ def test_a_target_without_a_source_is_an_error(similarity, line):
         transfer_matrix(np.array(similarity), LabelTransfer())
 
 
-class Given(Method):
-    """Predicts what it was given."""
+class Given(ActivationMethod):
+    """Predicts what it was given; scores are maxima."""
 
     def __init__(self, prediction):
-        self.__dict__["prediction"] = prediction
-
-    def loss(self, batch):
-        raise AssertionError("is never trained")
+        super().__init__(3, 4, MethodParameters(), torch.Generator())
+        self.prediction = prediction
 
     def predict(self, features):
         return self.prediction
+
+    def scores(self, cas, attention):
+        return cas.max(0).values
 
 
 @pytest.mark.parametrize("softmax", [True, False])
 def test_proposals_are_scored_by_transferred_probabilities_as_they_are(softmax):
     rng = np.random.default_rng(0)
     cas, latent = rng.normal(0, 3, (40, 4)).astype(np.float32), rng.normal(0, 1, (40, 6)).astype(np.float32)
-    transfer, how, cut = LabelTransfer(softmax=softmax), Localization(proposals=True), Proposals()
-    matrix = transfer_matrix(SIMILARITY, transfer)
+    parameters, rules = LabelTransfer(softmax=softmax), Localization(proposals=True)
+    transfer = Transfer(parameters, transfer_matrix(SIMILARITY, parameters))
     method = Given(Prediction(cas.mean(0), cas, latent))
-    localizer = Localizer(method, 3, ("rgb",), ["a", "b"], how, cut, transfer, matrix)
-    found, carried = localizer(np.zeros((40, 3)), 1.0, 40.0)
-    pieces = proposals(latent, cut)
-    wanted, other = (localize(carried, how, pieces, probabilities).score for probabilities in (softmax, not softmax))
-    scores = [score for *_, score in found]
-    assert np.allclose(scores, wanted) and not (len(other) == len(wanted) and np.allclose(scores, other))
+    video = Localizer(method, 3, ("rgb",), ["a", "b"], rules, transfer)(np.zeros((40, 3)), 1.0, 40.0)
+    carried, pieces = video.detected.activations, proposals(latent, rules.cut)
+    assert np.array_equal(carried, transfer.activations(cas))
+    right, wrong = (localize(carried, rules, pieces, probabilities).score for probabilities in (softmax, not softmax))
+    scores = [score for *_, score in video.rows]
+    assert np.allclose(scores, right) and not (len(wrong) == len(right) and np.allclose(scores, wrong))
+
+
+def test_class_scores_are_those_of_the_target_classes():
+    cas = np.random.default_rng(0).normal(0, 3, (40, 4)).astype(np.float32)
+    transfer = Transfer(LabelTransfer(), transfer_matrix(SIMILARITY, LabelTransfer()))
+    detected = Given(Prediction(cas.max(0), cas)).detect(np.zeros((40, 3)), Localization(), transfer)
+    assert np.array_equal(detected.scores["fusion"], transfer.activations(cas).max(0))
+
+
+def test_how_a_video_is_cut_is_part_of_localization():
+    rng = np.random.default_rng(0)
+    method = Given(Prediction(np.ones(4), rng.normal(0, 3, (40, 4)).astype(np.float32), rng.normal(0, 1, (40, 6))))
+    few, many = (Localization(proposals=True, cut={"merges": merges}) for merges in ((1,), (1, 2, 3)))
+    found = [method.detect(np.zeros((40, 3)), rules).segments for rules in (few, many)]
+    assert len(found[0].start) < len(found[1].start)
+
+
+def test_proposals_of_a_method_without_a_latent_are_an_error():
+    method = Given(Prediction(np.ones(4), np.ones((40, 4), dtype=np.float32)))
+    with pytest.raises(UserError, match="this method has none; leave them off"):
+        method.detect(np.zeros((40, 3)), Localization(proposals=True))

@@ -9,8 +9,8 @@ from actionbytes.errors import UserError
 from actionbytes.localization.bytes import bytes_of
 from actionbytes.methods.actionbytes.network import ActionBytes, kmeans
 from actionbytes.methods.actionbytes.parameters import ActionBytesParameters as Settings
-from actionbytes.methods.base import Batch
 from actionbytes.methods.registry import known, method_class, method_parameters
+from actionbytes.methods.sets import Batch, TrainingSet
 from actionbytes.methods.wtalc.network import Wtalc
 from actionbytes.methods.wtalc.parameters import WtalcParameters
 
@@ -29,32 +29,38 @@ def world():
     return (rows + 0.01 * rng.random(rows.shape)).astype(np.float32), np.arange(31) * 9, labels, walks
 
 
+def sets_of(world):
+    """The world as a method's sets."""
+    rows, offsets, labels, _ = world
+    names = [f"v{i}" for i in range(30)]
+    return {"videos": TrainingSet(names, rows, offsets, labels, tuple("abcd"), 0.64, ("rgb",), None, labels)}
+
+
 def method(**settings):
     chosen = Settings(**{"latent_dim": 10, "clusters": 4, "dropout": 0.0} | settings)
     return ActionBytes(DIM, ATOMS, chosen, torch.Generator().manual_seed(0))
 
 
 def test_bytes_of_one_atom_become_one_pseudo_class(world):
-    rows, offsets, labels, walks = world
+    _, _, labels, walks = world
     ours = method(bytes={"percentiles": (70,), "sentinels": True})
-    stage = ours.prepare(rows, offsets, labels, 0, {}, np.random.default_rng(1))
-    assert stage.facts["bytes"] > 0 and "nmi" not in stage.facts
-    clusters = stage.memory["clusters"].reshape(30, 9)[:, [1, 4, 7]]  # at the middle of each atom
+    begun = ours.prepare(sets_of(world), 0, {}, np.random.default_rng(1))
+    assert begun.facts["bytes"] > 0 and "nmi" not in begun.facts
+    clusters = begun.memory["clusters"].reshape(30, 9)[:, [1, 4, 7]]  # at the middle of each atom
     assert len({(a, c) for a, c in zip(walks.ravel(), clusters.ravel(), strict=True)}) == ATOMS
-    assert all(set(np.flatnonzero(t)) >= set(c) for t, c in zip(stage.targets, clusters, strict=True))
+    assert all(set(np.flatnonzero(t)) >= set(c) for t, c in zip(begun.targets["videos"], clusters, strict=True))
 
 
 def test_a_round_keeps_the_hidden_layer_and_starts_the_others_anew(world):
-    rows, offsets, labels, _ = world
     ours = method()
     before = {name: x.clone() for name, x in ours.state_dict().items()}
-    first = ours.prepare(rows, offsets, labels, 0, {}, np.random.default_rng(1))
+    first = ours.prepare(sets_of(world), 0, {}, np.random.default_rng(1))
     after = ours.state_dict()
     changed = {name for name in before if not torch.equal(before[name], after[name])}
     assert changed == {"classifier.weight", "transfer.weight"}
-    second = ours.prepare(rows, offsets, labels, 1, first.memory, np.random.default_rng(1))
+    second = ours.prepare(sets_of(world), 1, first.memory, np.random.default_rng(1))
     assert second.facts["nmi"] == pytest.approx(1)  # the same draws on the same latents
-    assert np.array_equal(first.targets, second.targets)
+    assert np.array_equal(first.targets["videos"], second.targets["videos"])
 
 
 def test_points_are_the_mean_latents_of_bytes(world):
@@ -76,7 +82,8 @@ def batch_of(world, targets):
         offsets[:7],
         torch.tensor(targets[:6], dtype=torch.float32),
         torch.tensor(labels[:6], dtype=torch.float32),
-        3,
+        np.repeat(np.arange(3), 2),
+        None,
         np.random.default_rng(0),
     )
 
@@ -85,8 +92,8 @@ def batch_of(world, targets):
 @pytest.mark.parametrize("dropout", [False, True])
 def test_true_labels_shape_the_latent_only_when_asked(world, backprop, dropout):
     ours = method(transfer_backprop=backprop, transfer_dropout=dropout, dropout=0.2)
-    stage = ours.prepare(*world[:3], 0, {}, np.random.default_rng(0))
-    losses = ours.loss(batch_of(world, stage.targets))
+    begun = ours.prepare(sets_of(world), 0, {}, np.random.default_rng(0))
+    losses = ours.loss(batch_of(world, begun.targets["videos"]))
     gradients = torch.autograd.grad(losses["transfer"], list(ours.parameters()), allow_unused=True)
     reached = {n for (n, _), g in zip(ours.named_parameters(), gradients, strict=True) if g is not None and g.any()}
     below = {"hidden.weight", "hidden.bias", "classifier.weight"}
@@ -98,12 +105,12 @@ def test_true_labels_shape_the_latent_only_when_asked(world, backprop, dropout):
 
 
 def test_the_transfer_layer_learns_with_dropout_only_when_asked(world):
-    stage = method().prepare(*world[:3], 0, {}, np.random.default_rng(0))
+    begun = method().prepare(sets_of(world), 0, {}, np.random.default_rng(0))
     losses = {}
     for share in (0.0, 0.6):
         for behind in (False, True):
             ours = method(transfer_dropout=behind, dropout=share)
-            losses[share, behind] = ours.loss(batch_of(world, stage.targets))["transfer"].item()
+            losses[share, behind] = ours.loss(batch_of(world, begun.targets["videos"]))["transfer"].item()
     assert losses[0.0, False] == losses[0.0, True] == losses[0.6, False] != losses[0.6, True]
 
 
@@ -124,11 +131,12 @@ def test_prediction_is_over_true_classes():
 def test_it_starts_from_the_hidden_layer_of_wtalc():
     base = Wtalc(DIM, ATOMS, WtalcParameters(latent_dim=10), torch.Generator().manual_seed(9))
     ours = method()
-    ours.begin(base)
+    ours.begin({"baseline": base})
     assert torch.equal(ours.hidden.weight, base.hidden.weight)
     with pytest.raises(UserError, match="hidden layer"):
-        method(latent_dim=11).begin(base)
-    assert ActionBytes.init_parameters(Settings(latent_dim=7, margin=0.2)) == WtalcParameters(latent_dim=7, margin=0.2)
+        method(latent_dim=11).begin({"baseline": base})
+    start = Settings(latent_dim=7, margin=0.2, pairs=2).start_parameters("baseline")
+    assert start == WtalcParameters(latent_dim=7, margin=0.2, pairs=2)
 
 
 def test_kmeans_is_the_same_with_any_number_of_threads():
@@ -145,16 +153,3 @@ def test_kmeans_is_the_same_with_any_number_of_threads():
 def test_fewer_bytes_than_clusters_is_an_error():
     with pytest.raises(UserError, match="3 bytes cannot make 5 clusters"):
         kmeans(np.zeros((3, 2), dtype=np.float32), 5, 10, np.random.default_rng(0))
-
-
-@pytest.mark.parametrize("name", known())
-def test_every_method_of_the_registry_predicts(name):
-    kind, group = method_class(name), method_parameters(name)
-    assert kind.group is group  # the index says what the class says
-    prediction = kind(DIM, 3, group(), torch.Generator().manual_seed(0)).predict(np.ones((4, DIM)))
-    assert prediction.cas.shape == (4, 3) and prediction.scores.shape == (3,)
-
-
-def test_an_unknown_method_is_named():
-    with pytest.raises(UserError, match="known: wtalc, actionbytes, stpn"):
-        method_class("wtacl")

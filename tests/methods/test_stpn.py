@@ -6,16 +6,16 @@ import torch
 
 from actionbytes.errors import UserError
 from actionbytes.features.store import PackedFeatures
-from actionbytes.localization.bytes import Proposals
 from actionbytes.localization.nms import segment_iou
-from actionbytes.methods.base import Batch
 from actionbytes.methods.registry import method_class
+from actionbytes.methods.sets import Batch
 from actionbytes.methods.stpn.detection import TCam
 from actionbytes.methods.stpn.parameters import StpnParameters as Stpn
 from actionbytes.parameters import validated
-from actionbytes.training.loop import train
+from actionbytes.training.loop import fit
 from actionbytes.training.parameters import Training
 from actionbytes.training.runs import LOG, MODEL, load_run
+from actionbytes.training.sources import training_set
 
 DIM = 12
 QUICK = Training(**{**Stpn.schedule, "iterations": 20, "lr": 1e-2})
@@ -24,7 +24,8 @@ QUICK = Training(**{**Stpn.schedule, "iterations": 20, "lr": 1e-2})
 def batch(streams=2, segments=7, videos=4):
     rows = torch.rand(videos * segments, DIM * streams, generator=torch.Generator().manual_seed(0))
     labels = torch.tensor([[1.0, 0, 0], [0, 1, 1], [0, 0, 1], [1, 0, 0]])[:videos]
-    return Batch(rows, np.arange(videos + 1) * segments, labels, labels, 0, np.random.default_rng(0))
+    alone = np.full(videos, -1)
+    return Batch(rows, np.arange(videos + 1) * segments, labels, labels, alone, None, np.random.default_rng(0))
 
 
 def built(**settings):
@@ -105,7 +106,8 @@ def one_stream(features, stream):
 
 
 def run(out, features, labels, training=QUICK, seed=0, **settings):
-    return train("stpn", Stpn(**{"segments": 16, **settings}), training, features, labels, list("abcdefgh"), seed, out)
+    sets = {"videos": training_set(features, labels, list("abcdefgh"))}
+    return fit("stpn", Stpn(**{"segments": 16, **settings}), training, sets, seed, out)
 
 
 def test_trained_twice_is_equal_and_each_stream_is_as_if_trained_alone(tmp_path):
@@ -128,7 +130,7 @@ def found_videos(method, features, labels):
     """In how many videos the best segment is of the right class and has tIoU > 0.5 with the middle third."""
     hits = 0
     for i, wanted in enumerate(labels):
-        found = method.localize(method.predict(features.video(i)), TCam(threshold=0.1), Proposals())
+        found = method.detect(features.video(i), TCam(threshold=0.1)).segments
         third = len(features.video(i)) // 3
         best = [x[found.score.argmax()] for x in found]
         hits += wanted[best[2]] and segment_iou(best[0], best[1], third, 2 * third) > 0.5
@@ -158,8 +160,24 @@ def test_prediction_is_of_every_snippet_and_of_the_segments():
     method = built()
     prediction = method.predict(np.random.default_rng(0).random((30, 2 * DIM)))
     assert prediction.cas.shape == (30, 3) and prediction.attention.shape == (30,)
-    assert [s.cas.shape for s in prediction.streams] == [(7, 3)] * 2
-    assert [s.attention.shape for s in prediction.streams] == [(7,)] * 2
+    assert [s.cas.shape for s in prediction.streams.values()] == [(7, 3)] * 2
+    assert [s.attention.shape for s in prediction.streams.values()] == [(7,)] * 2
     picked = np.arange(7) * 30 // 7
-    assert np.allclose(np.mean([s.attention for s in prediction.streams], 0), prediction.attention[picked])
+    assert np.allclose(np.mean([s.attention for s in prediction.streams.values()], 0), prediction.attention[picked])
     assert method.predict(np.ones((1, 2 * DIM))).cas.shape == (1, 3)
+
+
+def test_class_scores_are_of_each_stream_and_of_all():
+    features = np.random.default_rng(0).random((30, 2 * DIM))
+    detected, prediction = built().detect(features, TCam()), built().predict(features)
+    assert list(detected.scores) == ["fusion", "rgb", "flow"]
+    assert np.allclose(detected.scores["fusion"], (detected.scores["rgb"] + detected.scores["flow"]) / 2)
+    assert np.array_equal(detected.scores["flow"], prediction.streams["flow"].scores)
+    assert np.array_equal(detected.curves["attention"], prediction.attention)
+    assert list(built(streams=("flow",)).detect(features[:, :DIM], TCam()).scores) == ["fusion", "flow"]
+
+
+def test_it_sees_its_own_streams_and_detects_its_own_classes():
+    assert Stpn(streams=("flow",)).streams_of(("rgb", "flow")) == ("flow",)
+    with pytest.raises(UserError, match="detects the classes that it has learned"):
+        Stpn.check_transfer("run")

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 import torch
 
-from actionbytes.methods.base import Batch
 from actionbytes.methods.layers import linear, threads
+from actionbytes.methods.sets import Batch
 from actionbytes.methods.wtalc.network import Wtalc, coactivity_loss, kmax_scores, mil_loss, relu_dropout
 from actionbytes.methods.wtalc.parameters import WtalcParameters
 
@@ -52,7 +52,8 @@ def test_a_whole_step_has_the_gradients_of_plain_code(plain_losses):
     _, _, offsets, targets = packed(1, [30, 12, 5, 9, 21, 8], 4)
     rows = torch.randn(int(offsets[-1]), 24, generator=torch.Generator().manual_seed(0))
     method = Wtalc(24, 4, WtalcParameters(latent_dim=16, dropout=0), torch.Generator().manual_seed(1))
-    losses = method.loss(Batch(rows, offsets, targets, targets, 2, np.random.default_rng(0)))
+    groups = np.array([0, 0, 1, 1, -1, -1])
+    losses = method.loss(Batch(rows, offsets, targets, targets, groups, None, np.random.default_rng(0)))
     cas, latent, _ = method(rows)
     mil, coactivity = plain_losses([(latent[a:b], cas[a:b]) for a, b in pairwise(offsets)], targets, 2)
     plain = 0.5 * mil + 0.5 * coactivity
@@ -131,8 +132,9 @@ def test_bf16_losses_are_near():
     _, _, offsets, targets = packed(2, [30, 12, 5, 9], 4)
     rows = torch.rand(int(offsets[-1]), 64, generator=torch.Generator().manual_seed(0))
     method = Wtalc(64, 4, WtalcParameters(latent_dim=64), torch.Generator().manual_seed(1))
+    groups = np.array([0, 0, 1, 1])
     values = [
-        method.loss(Batch(rows.to(kind), offsets, targets, targets, 2, np.random.default_rng(0)))["total"].item()
+        method.loss(Batch(rows.to(kind), offsets, targets, targets, groups, None, np.random.default_rng(0)))["total"].item()
         for kind in (torch.float32, torch.bfloat16)
     ]
     assert values[0] == pytest.approx(values[1], rel=0.01) and values[0] != values[1]

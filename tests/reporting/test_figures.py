@@ -19,9 +19,10 @@ from actionbytes.reporting.figures import strips
 from actionbytes.reporting.figures.curves import LOSS, as_csv, draw_curve, losses, places
 from actionbytes.reporting.figures.draw import draw
 from actionbytes.reporting.figures.strips import Bars, Strip, draw_strips, truth_bars
-from actionbytes.training.loop import train
+from actionbytes.training.loop import fit
 from actionbytes.training.parameters import Training
 from actionbytes.training.runs import MODEL, load_run
+from actionbytes.training.sources import training_set
 from actionbytes.video.stills import read_stills, write_stills
 
 FACTS = {"suite": "mini", "tier": "C"}
@@ -54,8 +55,8 @@ def test_places_are_means_over_seeds_at_the_column_and_tiou():
     ]
 
 
-def test_losses_go_by_stage():
-    logs = [[{"stage": "1", "objective": "4"}, {"stage": "2", "objective": "2"}], [{"stage": "1", "objective": "6"}]]
+def test_losses_go_by_round():
+    logs = [[{"round": "1", "objective": "4"}, {"round": "2", "objective": "2"}], [{"round": "1", "objective": "6"}]]
     assert [(p.line, p.x, p.mean, p.n_seeds) for p in losses(logs)] == [(LOSS, 1, 5.0, 2), (LOSS, 2, 2.0, 1)]
 
 
@@ -63,7 +64,7 @@ def test_losses_go_by_stage():
 def test_a_curve_is_drawn_twice_to_the_same_bytes(tmp_path, names):
     declared = figure(points=[{"x": x, "experiment": "a"} for x in names])
     found = places(declared, {(k, "thumos14"): [metrics(k + 1.0), metrics(k + 2.0)] for k in range(2)})
-    found += losses([[{"stage": "1", "objective": "4"}]])
+    found += losses([[{"round": "1", "objective": "4"}]])
     for folder in ("one", "two"):
         draw_curve(declared, found, FACTS, [tmp_path / folder / "a.png", tmp_path / folder / "a.pdf"])
     for name in ("a.png", "a.pdf"):
@@ -136,7 +137,8 @@ def drawing(stored, method, parameters, **rest):
     features = load_features([stored / "shard.h5"])
     training = Training(**{**type(parameters).schedule, "iterations": 2, "max_length": 50})
     labels = np.array([[1, 0], [1, 1]], np.float32)
-    train(method, parameters, training, features, labels, ["jump", "walk"], 0, stored / method)
+    sets = {"videos": training_set(features, labels, ["jump", "walk"])}
+    fit(method, parameters, training, sets, 0, stored / method)
     made = SimpleNamespace(file=stored / "stills.h5")
     return {
         "figure": figure(kind="attention", dataset="thumos14", columns=[], points=[{"x": 1, "experiment": "a"}]),

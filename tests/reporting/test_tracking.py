@@ -36,8 +36,8 @@ def test_one_headline_a_column_for_rows_that_were_run():
     assert shown == {"ours_x": {"thumos14@0.5": 5.5}, "ours_x-2": {"activitynet12@0.7": 1.23}}
 
 
-def test_a_curve_counts_on_through_stages_and_is_thinned():
-    log = [{"stage": s, "step": str(k), "total": str(k / 7)} for s in "12" for k in range(10, 1010, 10)]
+def test_a_curve_counts_on_through_rounds_and_is_thinned():
+    log = [{"round": s, "step": str(k), "total": str(k / 7)} for s in "12" for k in range(10, 1010, 10)]
     rows = curve(log, run="r")
     assert len(rows) == POINTS
     assert rows[-1] == {"run": "r", "step": 2000, "loss": round(1000 / 7, 4)}

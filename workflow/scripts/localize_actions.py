@@ -4,7 +4,7 @@ from pathlib import Path
 
 from actionbytes.data.annotations import classes_of, of_subset, read_annotations
 from actionbytes.data.words import ALIASES
-from actionbytes.steps.detect import Localizer, localize_run, save_detections
+from actionbytes.steps.detect import Localizer, detect
 from actionbytes.steps.job import job, lines
 
 with job(snakemake):
@@ -14,14 +14,18 @@ with job(snakemake):
     localizer = Localizer.of(
         Path(snakemake.input.model).parent,
         what.localization,
-        what.proposals,
-        what.transfer,
-        classes_of(videos),
-        words[0] if words else None,
-        {**ALIASES, **snakemake.params.aliases},
-        what.stage,
+        transfer=what.transfer,
+        classes=classes_of(videos),
+        words=words[0] if words else None,
+        aliases={**ALIASES, **snakemake.params.aliases},
+        round=what.stage,
     )
-    shards = [Path(path) for path in snakemake.input.features]
-    detections = localize_run(localizer, shards, videos, lines)
     what.recipe.write(out.parent)
-    save_detections(out, detections)
+    detect(
+        localizer,
+        [Path(path) for path in snakemake.input.features],
+        detections=out,
+        scores=out.with_name("scores.csv"),
+        names=videos,
+        progress=lines,
+    )

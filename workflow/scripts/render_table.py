@@ -19,7 +19,7 @@ with job(snakemake):
         row, log = table.rows[number].method, Path(path).parents[2] / "log.csv"
         sources.append({"row": row, "experiment": experiment, "dataset": dataset, "seed": seed, "metrics": path})
         if log not in curves and log.exists():
-            curves[log] = curve(read_csv(log, ("stage", "step", "total")), run=f"{row}, seed {seed}")
+            curves[log] = curve(read_csv(log, ("round", "step", "total")), run=f"{row}, seed {seed}")
     cells, out = fill(table, runs), snakemake.output
     write_text(Path(out.csv), as_csv(table, cells, declared["features"], facts["tier"]))
     write_text(Path(out.md), as_markdown(table, cells, facts))

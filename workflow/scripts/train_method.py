@@ -3,23 +3,29 @@
 from pathlib import Path
 
 from actionbytes.data.exclusions import read_excluded
+from actionbytes.methods.registry import method_parameters
 from actionbytes.steps.job import job
-from actionbytes.steps.train import train_run
+from actionbytes.steps.train import train
+from actionbytes.training.sources import SourceFiles
 
 with job(snakemake):
     run, out = snakemake.params.run, Path(snakemake.output[0]).parent
     run.recipe.write(out.parent)
-    init = [Path(path).parent for path in snakemake.input.init]
-    train_run(
-        run.method,
-        run.parameters,
-        run.training,
+    group = method_parameters(run.method)
+    excluded = [name for path in snakemake.input.excluded for name in read_excluded(Path(path))]
+    source = SourceFiles(
         [Path(path) for path in snakemake.input.features],
         Path(snakemake.input.annotations),
         run.subset,
-        int(snakemake.wildcards.seed),
-        out,
-        init[0] if init else None,
-        lambda done, total, losses: print(f"step {done}/{total} {losses}") if done % 100 == 0 else None,
-        [name for path in snakemake.input.excluded for name in read_excluded(Path(path))],
+        exclude=frozenset(excluded),
+    )
+    train(
+        run.method,
+        run.parameters,
+        run.training,
+        {group.sources[0]: source},
+        seed=int(snakemake.wildcards.seed),
+        out=out,
+        starts=dict(zip(group.starts_from, (Path(path).parent for path in snakemake.input.init), strict=False)),
+        progress=lambda done, total, losses: print(f"step {done}/{total} {losses}") if done % 100 == 0 else None,
     )

@@ -2,11 +2,18 @@
 
 import os
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from actionbytes.commands.inputs import chosen_settings
 from actionbytes.commands.options import FILE, FOLDER, bar, chosen_device, settings
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from actionbytes.methods.base import Detected
 
 
 @click.command()
@@ -15,7 +22,11 @@ from actionbytes.commands.options import FILE, FOLDER, bar, chosen_device, setti
 @click.option("--out", type=FILE, help="Detections: .json, .json.gz or THUMOS .txt.")
 @click.option("--plot", type=FILE, help="Timeline picture; with several videos, <name>_<video>.png.")
 @click.option("--annotations", type=FILE, help="Truth to draw into the picture, where it is known.")
-@click.option("--proposals/--no-proposals", default=True, show_default=True, help="Add ActionByte proposals.")
+@click.option(
+    "--proposals/--no-proposals",
+    default=None,
+    help="Short for --set localization.proposals=...: add ActionBytes. By default where the run's method can.",
+)
 @click.option("--weights-rgb", type=FILE, help="Where the run's I3D weights are now.")
 @click.option("--weights-flow", type=FILE, help="Where the run's flow weights are now.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
@@ -26,7 +37,7 @@ def detect(
     out: Path | None,
     plot: Path | None,
     annotations: Path | None,
-    proposals: bool,
+    proposals: bool | None,
     weights_rgb: Path | None,
     weights_flow: Path | None,
     device: str,
@@ -34,7 +45,7 @@ def detect(
 ) -> None:
     """Detect a run's actions in own VIDEOS (files or folders). A broken video is named and left out.
 
-    --set changes localization.* and proposals.*, for example --set localization.class_rule=zero.
+    --set changes localization.*, for example --set localization.class_rule=zero.
     """
     from actionbytes.commands.inputs import video_files
     from actionbytes.data.annotations import read_annotations
@@ -45,11 +56,11 @@ def detect(
     from actionbytes.reporting.figures.timeline import Timeline, draw_timeline
     from actionbytes.steps.detect import Localizer, save_detections
 
-    usual = {"class_rule": "mean", "proposals": proposals}
-    localization, cutting, _ = chosen_settings(run, settings, usual)
+    usual = {"class_rule": "mean", "proposals": True}
+    localization, _ = chosen_settings(run, settings, usual, proposals)
     paths = video_files(videos)
     truth = read_annotations(annotations) if annotations else {}
-    localizer = Localizer.of(run, localization, cutting)
+    localizer = Localizer.of(run, localization)
     made_with = making_of(run, weights_rgb, weights_flow)
     streams = made_with.streams(chosen_device(device))
     rows, used = [], 0
@@ -60,19 +71,30 @@ def detect(
         used, features = used + 1, made.features
         if made.reader.status != "ok":
             click.echo(f"{path}: {made.reader.status}, what decodes is used: {made.reader.reason}", err=True)
-        found, cas = localizer(features.joint(localizer.streams), features.hop_s, features.duration)
-        rows += [(path.stem, *detection) for detection in found]
-        best = max(found, key=lambda d: d[3], default=None)
-        what = f"best {best[0]} {best[1]:.1f}-{best[2]:.1f} s" if best else "nothing"
-        click.echo(f"{path.name}: {features.duration:.1f} s, {len(found)} detections, {what}")
+        video = localizer(features.joint(localizer.streams), features.hop_s, features.duration)
+        rows += [(path.stem, *row) for row in video.rows]
+        best = max(video.rows, key=lambda row: row[3], default=None)
+        summary = f"best {best[0]} {best[1]:.1f}-{best[2]:.1f} s" if best else "nothing"
+        click.echo(f"{path.name}: {features.duration:.1f} s, {len(video.rows)} detections, {summary}")
         if plot:
             target = plot if len(paths) == 1 else plot.with_name(f"{plot.stem}_{path.stem}{plot.suffix or '.png'}")
-            known = truth[path.stem].instances if path.stem in truth else None
+            instances = truth[path.stem].instances if path.stem in truth else None
+            curves = activation_curves(video.detected, len(localizer.classes))
             draw_timeline(
-                Timeline(path.stem, features.duration, features.hop_s, localizer.classes, cas, found, known), target
+                Timeline(
+                    path.stem, features.duration, features.hop_s, localizer.classes, curves, video.rows, instances
+                ),
+                target,
             )
     if not used:
         raise UserError("no video could be used")
     if out:
         save_detections(out, Detections.from_rows(rows))
         click.echo(f"{out}: {len(rows)} detections in {used}/{len(paths)} videos")
+
+
+def activation_curves(detected: "Detected", classes: int) -> "NDArray[np.float32]":
+    """Class activations (T, C) for a picture; (0, C) for a method that has none."""
+    import numpy as np
+
+    return np.zeros((0, classes), np.float32) if detected.activations is None else detected.activations

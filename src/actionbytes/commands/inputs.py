@@ -9,8 +9,7 @@ from pydantic import Field
 from actionbytes.data.annotations import Video, of_subset, read_annotations
 from actionbytes.data.detections import Detections, read_detections, with_class_names
 from actionbytes.errors import UserError
-from actionbytes.localization.bytes import Proposals
-from actionbytes.localization.thresholds import Localization
+from actionbytes.localization.thresholds import SegmentRules
 from actionbytes.localization.transfer import LabelTransfer
 from actionbytes.methods.registry import method_parameters
 from actionbytes.parameters import Parameters, validated, with_overrides
@@ -39,25 +38,36 @@ def video_files(arguments: tuple[Path, ...], same_names: bool = False) -> list[P
 class Settings(Parameters):
     """What --set changes; what there is of localization depends on the run's method."""
 
-    localization: dict[str, Any] = Field(default_factory=dict)
-    proposals: Proposals = Proposals()
-    transfer: LabelTransfer = LabelTransfer()
+    localization: dict[str, Any] = Field(default_factory=dict, description="how predictions become segments")
+    transfer: LabelTransfer = Field(LabelTransfer(), description="of labels, where classes differ from the run's")
 
 
 def chosen_settings(
-    run: Path, settings: tuple[str, ...], defaults: Mapping[str, Any]
-) -> tuple[Parameters, Proposals, LabelTransfer]:
-    """Localization (of the group that the run's method has), proposals and transfer as set.
+    run: Path, settings: tuple[str, ...], defaults: Mapping[str, Any], proposals: bool | None
+) -> tuple[SegmentRules, LabelTransfer]:
+    """Localization and label transfer as set.
 
-    defaults: of localization, where the method has thresholds on activations (`Localization`).
+    Args:
+        run: Folder of a run, whose method says which group of parameters localization has.
+        settings: Values of --set.
+        defaults: Of localization; the method's group takes those that it has.
+        proposals: Value of `--proposals`, the short form of `--set localization.proposals=`; None: not given.
+
+    Raises:
+        UserError: If a setting is wrong, or proposals are asked for where the method has none.
     """
     from actionbytes.training.runs import read_config
 
     chosen = validated(Settings, with_overrides({}, settings), "--set")
-    group = method_parameters(read_config(run).method).localization
-    base = defaults if group is Localization else {}
-    localization = validated(group, {**base, **chosen.localization}, "--set localization")
-    return localization, chosen.proposals, chosen.transfer
+    method = read_config(run).method
+    group = method_parameters(method).localization
+    values = {key: value for key, value in defaults.items() if key in group.model_fields}
+    if proposals is not None:
+        if "proposals" not in group.model_fields:
+            option = "--proposals" if proposals else "--no-proposals"
+            raise UserError(f"{option}: {run} is a run of {method}, which makes no ActionBytes; leave the option out")
+        values["proposals"] = proposals
+    return validated(group, {**values, **chosen.localization}, "--set localization"), chosen.transfer
 
 
 def load(

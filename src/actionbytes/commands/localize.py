@@ -14,8 +14,9 @@ from actionbytes.commands.options import FILE, FOLDER, bar, features_dir, settin
 @click.option("--annotations", type=FILE, help="Videos to localize in; with --words also the classes to look for.")
 @click.option("--subset", help="Subset of the annotations.")
 @click.option("--words", type=FILE, help="word2vec file: transfer the run's classes to those of the annotations.")
-@click.option("--proposals", is_flag=True, help="Add ActionByte proposals.")
+@click.option("--proposals", is_flag=True, help="Short for --set localization.proposals=true: add ActionBytes.")
 @click.option("--out", required=True, type=FILE, help="Detections: .json, .json.gz or THUMOS .txt.")
+@click.option("--scores", type=FILE, help="CSV file for the class scores of each video.")
 @settings
 def localize(
     run: Path,
@@ -25,18 +26,18 @@ def localize(
     words: Path | None,
     proposals: bool,
     out: Path,
+    scores: Path | None,
     settings: tuple[str, ...],
 ) -> None:
     """Localize actions by a trained RUN.
 
-    --set changes localization.*, proposals.* and transfer.*, for example --set localization.class_rule=mean.
+    --set changes localization.* and transfer.*, for example --set localization.cut.merges=[1,2,3].
     """
     from actionbytes.data.annotations import classes_of, of_subset, read_annotations
     from actionbytes.errors import UserError
-    from actionbytes.steps.detect import Localizer, localize_run, save_detections
+    from actionbytes.steps.detect import Localizer, detect
 
-    switched = ("localization.proposals=true", *settings) if proposals else settings
-    localization, cutting, how = chosen_settings(run, switched, {})
+    localization, transfer = chosen_settings(run, settings, {}, proposals or None)
     videos = read_annotations(annotations) if annotations else None
     if subset and videos is None:
         raise UserError("--subset needs --annotations, which say what is in it")
@@ -45,7 +46,6 @@ def localize(
     if words and videos is None:
         raise UserError("--words needs --annotations, whose classes are looked for")
     classes = classes_of(videos) if videos else ()
-    localizer = Localizer.of(run, localization, cutting, how if words else None, classes, words)
-    detections = localize_run(localizer, features, videos, bar)
-    save_detections(out, detections)
+    localizer = Localizer.of(run, localization, transfer=transfer if words else None, classes=classes, words=words)
+    detections = detect(localizer, features, detections=out, scores=scores, names=videos, progress=bar)
     print(f"{out}: {len(detections)} detections in {len(detections.videos)} videos")

@@ -18,7 +18,8 @@ def segment_iou(start: Floats, end: Floats, other_start: Floats, other_end: Floa
     """Temporal intersection over union, elementwise with broadcasting; 0 where the union is empty."""
     overlap = np.minimum(end, other_end) - np.maximum(start, other_start)
     union = (end - start) + (other_end - other_start) - np.maximum(overlap, 0)
-    return np.maximum(overlap, 0) / np.where(union > 0, union, 1)
+    iou: Floats = np.maximum(overlap, 0) / np.where(union > 0, union, 1)
+    return iou
 
 
 def ranking(start: Floats, end: Floats, score: Floats, group: Ints | None = None) -> Ints:

@@ -50,8 +50,9 @@ def midrange_threshold(cas: Floats, fraction: float = 0.5) -> Floats:
     Returns:
         (C,) thresholds.
     """
-    highest, lowest = cas.max(axis=0), cas.min(axis=0)  # (C,)
-    return highest - fraction * (highest - lowest)
+    highest, lowest = cas.max(axis=0), cas.min(axis=0)
+    thresholds: Floats = highest - fraction * (highest - lowest)  # (C,)
+    return thresholds
 
 
 def threshold(cas: Floats, theta: Floats | float, min_length: int = 2) -> Runs:

@@ -135,7 +135,8 @@ def video_scores(cas: Floats, divisor: int = 8) -> Floats:
     """
     top = max(1, len(cas) // divisor)
     highest = np.partition(np.asarray(cas, dtype=np.float64), len(cas) - top, axis=0)[len(cas) - top :]  # (top, C)
-    return highest.mean(axis=0)
+    means: Floats = highest.mean(axis=0)
+    return means
 
 
 def surviving_classes(scores: Floats, rule: Literal["zero", "mean", "half_max"]) -> Ints:
@@ -191,9 +192,10 @@ def localize(
             raise ValueError("localization.proposals is on but no proposals were given")
         table = np.concatenate([table, _for_every_column(np.asarray(proposals), len(classes))])  # (R + P * K, 3)
     rule = parameters.proposal_score if parameters.proposals else parameters.threshold_score
-    score = confidence(sequence, *table.T, scores[classes], rule, parameters, probabilities)  # (N,)
-    table[:, 2] = classes[table[:, 2]]
-    start, end, group, cap = *table.T, parameters.max_per_class
+    start, end, column = table.T
+    score = confidence(sequence, start, end, column, scores[classes], rule, parameters, probabilities)  # (N,)
+    table[:, 2] = classes[column]
+    group, cap = table[:, 2], parameters.max_per_class
     if not parameters.proposals:
         kept = ranking(start, end, score, group)
     elif parameters.suppression == "hard":
@@ -247,7 +249,8 @@ def confidence(
     contrast = segment_scores(belief, start, end, column, "contrast", parameters.margin)
     share = np.divide(contrast, inside, out=np.zeros(len(inside)), where=inside > 0)
     fit = np.sqrt(np.maximum(contrast, 0) * np.maximum(share, 0))
-    return fit**parameters.fit_power * np.maximum(certainty, 0)
+    scores: Floats = fit**parameters.fit_power * np.maximum(certainty, 0)
+    return scores
 
 
 def to_seconds(segments: Segments, hop_s: float, duration: float | None = None) -> tuple[Floats, Floats]:

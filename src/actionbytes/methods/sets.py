@@ -2,11 +2,13 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
-from torch import Tensor
+
+if TYPE_CHECKING:
+    from torch import Tensor
 
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
@@ -59,10 +61,10 @@ class Batch:
         rng: For dropout and all else that is drawn in the step.
     """
 
-    rows: Tensor
+    rows: "Tensor"
     offsets: Ints
-    targets: Tensor
-    labels: Tensor
+    targets: "Tensor"
+    labels: "Tensor"
     groups: Ints
     segments: tuple[Spans, ...] | None
     rng: np.random.Generator

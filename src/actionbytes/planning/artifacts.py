@@ -6,7 +6,6 @@ from pathlib import Path
 from actionbytes.backbones.parameters import Pretraining
 from actionbytes.data.manifests import shard_names
 from actionbytes.features.parameters import Extraction
-from actionbytes.localization.bytes import Proposals
 from actionbytes.localization.transfer import LabelTransfer
 from actionbytes.parameters import Parameters
 from actionbytes.recipes import Recipe
@@ -156,7 +155,6 @@ class Localized:
     features: FeatureSet
     recipe: Recipe
     localization: Parameters
-    proposals: Proposals | None
     transfer: LabelTransfer | None
     stage: int | None = None  # of the run; none: the last
 

@@ -13,7 +13,6 @@ from actionbytes.data.own import OwnData, own_data
 from actionbytes.data.words import ALIASES
 from actionbytes.errors import UserError
 from actionbytes.files import file_digest
-from actionbytes.localization.bytes import Proposals
 from actionbytes.localization.thresholds import Localization
 from actionbytes.localization.transfer import LabelTransfer
 from actionbytes.methods.registry import method_parameters
@@ -231,6 +230,7 @@ class Making:
             merged(kind.schedule, sizes.training if sizes else {}, experiment.training),
             f"{where}: training",
         )
+        parameters.check_training(training)
         self.checked(f"{where}: source", experiment.source.dataset, experiment.source.subset)
         source, features = experiment.source, self.features(experiment.source.dataset, experiment.decoding)
         init = self.run(experiment.init) if experiment.init else None
@@ -287,13 +287,13 @@ class Making:
             raise UserError(f"experiment {name}: has no target {target!r}; it names {', '.join(experiment.targets)}")
         here, where = experiment.for_target.get(target, {}), f"experiment {name}, target {target}"
         kind = method_parameters(experiment.method).localization
-        defaults = self.suite.localization.model_dump(exclude_unset=True) if kind is Localization else {}
+        defaults = self.suite.localization.model_dump(exclude_unset=True) if issubclass(kind, Localization) else {}
+        cut = merged(experiment.proposals, here.get("proposals", {}))
         localization = validated(
             kind,
-            merged(defaults, experiment.localization, here.get("localization", {})),
+            merged(defaults, {"cut": cut} if cut else {}, experiment.localization, here.get("localization", {})),
             f"{where}: localization",
         )
-        proposals = validated(Proposals, merged(experiment.proposals, here.get("proposals", {})), f"{where}: proposals")
         transfer = validated(LabelTransfer, merged(experiment.transfer, here.get("transfer", {})), f"{where}: transfer")
         self.checked(where, target, experiment.targets[target])
         crosses, cuts = target != experiment.source.dataset, getattr(localization, "proposals", False)
@@ -301,8 +301,8 @@ class Making:
             method_parameters(experiment.method).check_transfer(where)
         features = self.features(target, experiment.decoding)
         spec = {
-            "localization": localization,
-            "proposals": proposals if cuts else None,
+            "localization": localization.model_dump(mode="json", exclude={"cut"}),  # which is nothing where it is off
+            "proposals": localization.cut if cuts else None,
             "transfer": {"how": transfer, "words": self.words_identity} if crosses else None,
             "features": features.recipe.full,
             "labels": self.labels_content(target),
@@ -316,7 +316,6 @@ class Making:
             features,
             Recipe("localize", f"{experiment.targets[target]}-{localization.slug}", spec),
             localization,
-            proposals if cuts else None,
             transfer if crosses else None,
             experiment.stage,
         )

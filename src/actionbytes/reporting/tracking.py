@@ -38,12 +38,12 @@ def slug(text: str) -> str:
 
 
 def curve(log: Sequence[Mapping[str, str]], **facts: Any) -> list[dict[str, Any]]:
-    """A run's log as at most POINTS rows `{**facts, step, loss}`; steps go on counting from stage to stage."""
+    """A run's log as at most POINTS rows `{**facts, step, loss}`; steps go on counting from round to round."""
     before, last, rows = 0, 0, []
-    stage = None
+    number = None
     for line in log:
-        if line["stage"] != stage:
-            stage, before = line["stage"], before + last
+        if line["round"] != number:
+            number, before = line["round"], before + last
         last = int(line["step"])
         rows.append({**facts, "step": before + last, "loss": round(float(line["total"]), 4)})
     every = -(-len(rows) // POINTS) or 1

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
 from torch.optim import Optimizer
-from torch.utils import deterministic
 
 from actionbytes.data.manifests import write_csv
 from actionbytes.errors import UserError
@@ -192,15 +192,16 @@ def _step_generators(seed: int, round: int, step: int, sources: Iterable[str]) -
 @contextmanager
 def _reproducible(count: int) -> Iterator[None]:
     """`count` threads and deterministic operations inside."""
-    before = torch.are_deterministic_algorithms_enabled(), deterministic.fill_uninitialized_memory
+    settings: Any = torch.utils.deterministic
+    before = torch.are_deterministic_algorithms_enabled(), settings.fill_uninitialized_memory
     torch.use_deterministic_algorithms(True)
-    deterministic.fill_uninitialized_memory = False  # it is only there to find bugs, and slow
+    settings.fill_uninitialized_memory = False  # it is only there to find bugs, and slow
     try:
         with threads(count):
             yield
     finally:
         torch.use_deterministic_algorithms(before[0])
-        deterministic.fill_uninitialized_memory = before[1]
+        settings.fill_uninitialized_memory = before[1]
 
 
 def _blame(sets: Mapping[str, TrainingSet], draws: Mapping[str, Draw], when: str) -> str:

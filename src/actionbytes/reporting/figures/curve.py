@@ -12,7 +12,7 @@ from actionbytes.reporting.figures.material import Drawing, Sources
 
 
 def curve(drawing: Drawing, paths: Sequence[Path], table: Path) -> Sources:
-    """mAP over a parameter; with `loss`, the clustering loss of each stage of the runs."""
+    """mAP over a parameter; with `loss`, the clustering loss of each round of the runs."""
     figure: Figure = drawing["figure"]
     metrics: dict[tuple[int, str], list] = {}
     sources = []
@@ -21,8 +21,8 @@ def curve(drawing: Drawing, paths: Sequence[Path], table: Path) -> Sources:
         sources.append({"experiment": experiment, "dataset": dataset, "seed": seed, "metrics": str(path)})
     found = places(figure, metrics)
     if figure.loss:
-        logs = [model.parent / "stages.csv" for model in drawing["models"]]
-        found += losses([read_csv(log, ("stage", "objective")) for log in logs if log.exists()])
+        logs = [model.parent / "rounds.csv" for model in drawing["models"]]
+        found += losses([read_csv(log, ("round", "objective")) for log in logs if log.exists()])
     write_text(table, as_csv(found))
     draw_curve(figure, found, drawing["facts"], paths)
     return sources

@@ -45,12 +45,12 @@ def places(figure: Figure, metrics: Mapping[tuple[int, str], Sequence[Mapping[st
 
 
 def losses(logs: Sequence[Sequence[Mapping[str, str]]]) -> list[Place]:
-    """Clustering loss of each stage; `logs` holds the lines of each seed's `stages.csv`."""
-    by_stage: dict[int, list[float]] = {}
+    """Clustering loss of each round; `logs` holds the lines of each seed's `rounds.csv`."""
+    by_round: dict[int, list[float]] = {}
     for lines in logs:
         for line in lines:
-            by_stage.setdefault(int(line["stage"]), []).append(float(line["objective"]))
-    return [_place(LOSS, stage, values) for stage, values in sorted(by_stage.items())]
+            by_round.setdefault(int(line["round"]), []).append(float(line["objective"]))
+    return [_place(LOSS, number, values) for number, values in sorted(by_round.items())]
 
 
 def _place(line: str, x: float | str, values: Sequence[float]) -> Place:
