@@ -9,7 +9,6 @@ from actionbytes.errors import UserError
 from actionbytes.localization.bytes import bytes_of
 from actionbytes.methods.actionbytes.network import ActionBytes, kmeans
 from actionbytes.methods.actionbytes.parameters import ActionBytesParameters as Settings
-from actionbytes.methods.registry import known, method_class, method_parameters
 from actionbytes.methods.sets import Batch, TrainingSet
 from actionbytes.methods.wtalc.network import Wtalc
 from actionbytes.methods.wtalc.parameters import WtalcParameters

@@ -37,9 +37,7 @@ class Backbone(nn.Module):
         generator: Source of the initial weights.
     """
 
-    def __init__(
-        self, dim: int, stem: Sequence[int], channels: Sequence[int], generator: torch.Generator
-    ) -> None:
+    def __init__(self, dim: int, stem: Sequence[int], channels: Sequence[int], generator: torch.Generator) -> None:
         super().__init__()
         self.stem = nn.ModuleList(convolution(a, b, generator) for a, b in pairwise([dim, *stem]))
         self.layers = nn.ModuleList(convolution(a, b, generator, 2) for a, b in pairwise([stem[-1], *channels]))
@@ -83,11 +81,11 @@ class Classifiers(nn.Module):
 
     def weights(self) -> list[tuple[Tensor, Tensor]]:
         """Weights (C, C_j) and biases (C,) of every layer."""
-        return [(layer.weight, layer.bias) for layer in self.layers]
+        return [(layer.weight, layer.bias) for layer in self.layers if isinstance(layer, nn.Linear)]
 
 
 class CellClasses(nn.Module):
-    """For each anchor layer a convolution of kernel 3 that classifies its cells: what stands without weight transfer."""
+    """For each anchor layer a convolution of kernel 3 that classifies its cells, without weight transfer."""
 
     def __init__(self, channels: Sequence[int], classes: int, generator: torch.Generator) -> None:
         super().__init__()

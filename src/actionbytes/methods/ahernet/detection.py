@@ -11,6 +11,7 @@ from actionbytes.localization.nms import nms
 from actionbytes.localization.thresholds import SegmentRules, Segments
 
 Floats = NDArray[np.floating]
+Ints = NDArray[np.integer]
 
 
 class AnchorRules(SegmentRules):
@@ -22,7 +23,9 @@ class AnchorRules(SegmentRules):
         "cell, the paper's; video: of the class that is best on average over all cells, so that a video has one class, "
         "as in the public code",
     )
-    nms: float = Field(0.9, ge=0, le=1, description="tIoU above which the worse of two segments falls; 0.9 in the paper")
+    nms: float = Field(
+        0.9, ge=0, le=1, description="tIoU above which the worse of two segments falls; 0.9 in the paper"
+    )
     nms_by: Literal["class", "overlap"] = Field(
         "class",
         description="class: segments of one class compete, by score; overlap: all of a video compete, by predicted "
@@ -70,7 +73,7 @@ def localize_anchors(spans: Floats, overlap: Floats, classes: Floats, rules: Anc
     return suppressed(spans, overlap, label, np.asarray(score, dtype=np.float64), rules)
 
 
-def suppressed(spans: Floats, overlap: Floats, label: Floats, score: Floats, rules: AnchorRules) -> Segments:
+def suppressed(spans: Floats, overlap: Floats, label: Ints, score: Floats, rules: AnchorRules) -> Segments:
     """Segments of one video that survive suppression, best first by score, from spans (A, 2) and values (A,)."""
     real = np.flatnonzero((spans[:, 1] > spans[:, 0]) & (score > 0))
     start, end, label, score = spans[real, 0], spans[real, 1], label[real], score[real]

@@ -92,9 +92,7 @@ def truths_of(batch: Batch, steps: int) -> list[Floats]:
     return [spans[:, :2] * (steps / length) for spans, length in zip(batch.segments, lengths, strict=True)]
 
 
-def targets_of(
-    truths: Sequence[Floats], classes: Tensor, anchors: Floats, steps: int, foreground: float
-) -> Targets:
+def targets_of(truths: Sequence[Floats], classes: Tensor, anchors: Floats, steps: int, foreground: float) -> Targets:
     """Targets of time lines.
 
     Args:

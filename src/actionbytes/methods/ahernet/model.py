@@ -115,7 +115,7 @@ class AherModel(AnchorMethod):
             classes = np.tile(whole, (len(pieces), 1))
             if localization.score == "cell" and pieces:
                 classes = self._classified(pieces)
-        kept = np.stack([first.start, first.end], 1)
+        kept = np.stack([first.start, first.end], 1).astype(np.float64)
         return Detected(localize_anchors(kept, first.score, classes, localization), {FUSION: whole})
 
     def _classified(self, pieces: Sequence[Tensor]) -> NDArray[np.float32]:

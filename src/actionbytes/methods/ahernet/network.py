@@ -32,7 +32,7 @@ from actionbytes.methods.ahernet.timeline import Layout, layout
 from actionbytes.methods.ahernet.updates import Updates
 from actionbytes.methods.base import Method
 from actionbytes.methods.optimizers import optimizer_of
-from actionbytes.methods.parameters import Optimization
+from actionbytes.methods.parameters import MethodParameters, Optimization
 from actionbytes.methods.sets import Batch, Round, Sampler, TrainingSet
 
 
@@ -61,10 +61,11 @@ class Ahernet(AherModel):
         dim: int,
         classes: int,
         source_classes: Mapping[str, int],
-        parameters: AhernetParameters,
+        parameters: MethodParameters,
         generator: torch.Generator,
     ) -> "Ahernet":
         """Build it for a run: untrimmed videos have classes of their own."""
+        assert isinstance(parameters, AhernetParameters)
         return cls(dim, classes, parameters, generator, source_classes["untrimmed"])
 
     @property

@@ -45,7 +45,7 @@ class AnchorParameters(MethodParameters):
     offsets: Literal["decoded", "encoded"] = Field(
         "encoded",
         description="what the loss of anchors' offsets compares: decoded: centre and width as shares of the time line "
-        "(eq. 6 with both alphas 1); encoded: the offsets themselves, with 0.1 for both alphas, as the public code does",
+        "(eq. 6 with both alphas 1); encoded: offsets themselves, with 0.1 for both alphas, as the public code does",
     )
     objectness: bool = Field(
         True, description="a loss of foreground against background; in the public code, not in the paper"
@@ -101,7 +101,9 @@ class AhernetParameters(AnchorParameters):
         True, description="an activation behind the last layer of the weight transfer too, as in the public code"
     )
     leaky_slope: float = Field(
-        0.2, ge=0, description="slope of leaky ReLU below 0: 0.2 in TensorFlow, 0.01 in the article that the paper cites"
+        0.2,
+        ge=0,
+        description="slope of leaky ReLU below 0: 0.2 in TensorFlow, 0.01 in the article that the paper cites",
     )
     moment_backbone: Literal["fixed", "shared"] = Field(
         "shared",
@@ -131,7 +133,8 @@ class AhernetParameters(AnchorParameters):
         True, description="for shifted: the end of every moment told right; false: the code's slip in every second one"
     )
     resize: Literal["legacy", "half_pixel"] = Field(
-        "legacy", description="bilinear resizing of moments and contexts: legacy is TensorFlow 1's, as in the public code"
+        "legacy",
+        description="bilinear resizing of moments and contexts: legacy is TensorFlow 1's, as in the public code",
     )
     foregrounds: Literal["every", "first"] = Field(
         "every",
@@ -146,7 +149,9 @@ class AhernetParameters(AnchorParameters):
         1024, ge=1, description="channels between a generator's two convolutions; 1024 in the public code"
     )
     generator_steps: int = Field(
-        1, ge=1, description="updates of the generators for each one of the discriminator: 1 in the paper, 2 in its code"
+        1,
+        ge=1,
+        description="updates of the generators for each one of the discriminator: 1 in the paper, 2 in its code",
     )
     discriminator_into_backbone: bool = Field(
         False,

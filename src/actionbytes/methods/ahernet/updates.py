@@ -108,7 +108,7 @@ class Updates:
         return self._localize("synthetic", maps, self.scene.made, of_cells, weights, more)
 
     def contexts(self, real: Sequence[Contexts]) -> Losses:
-        """The squared error of contexts made from foregrounds against those `real` before and after, in the generators."""
+        """The squared error of contexts made from foregrounds against the real ones, in the generators."""
         made = self.model.generators(as_moments(self.scene.foregrounds))
         loss = torch.stack([context_loss(ours, x.features, x.there) for ours, x in zip(made, real, strict=True)]).sum()
         descend([(self.optimizers["contexts"], loss)], self.model.generators.parameters())

@@ -23,13 +23,11 @@ from actionbytes.methods.sets import Batch, Round, Sampler, TrainingSet
 
 
 class AhernetSingle(AnchorMethod):
-    """AherNet* (from all segments of all classes), AherNet_M (from moments alone), and the network AherNet starts from."""
+    """AherNet* (from segments of all classes), AherNet_M (from moments alone), and what AherNet starts from."""
 
     settings: AhernetSingleParameters
 
-    def __init__(
-        self, dim: int, classes: int, parameters: AhernetSingleParameters, generator: torch.Generator
-    ) -> None:
+    def __init__(self, dim: int, classes: int, parameters: AhernetSingleParameters, generator: torch.Generator) -> None:
         super().__init__(dim, classes, parameters, generator)
         self.cells = CellClasses(parameters.channels, classes, generator)
 

@@ -66,7 +66,7 @@ def weighted_scores(streams: Sequence[StreamScores]) -> NDArray[np.float64]:
 
 
 def scaled(weighted: Floats, rule: Literal["minmax", "length", "none"]) -> Floats:
-    """Weighted scores (T, C) on the scale of the threshold. A class that is constant over time becomes 0 by `minmax`."""
+    """Weighted scores (T, C) on the scale of the threshold; by `minmax` a class that is constant over time is 0."""
     if rule == "length":
         return weighted * len(weighted)
     if rule == "none":

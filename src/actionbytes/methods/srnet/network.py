@@ -52,9 +52,7 @@ class Srnet(Method):
     def optimizers(self, training: Optimization) -> dict[str, Optimizer]:
         """One for each stream; flow has a learning rate of its own."""
         flow = training.model_copy(update={"lr": training.lr * self.settings.flow_lr})
-        return {
-            name: optimizer_of(self._trained(name), flow if name == "flow" else training) for name in self.networks
-        }
+        return {name: optimizer_of(self._trained(name), flow if name == "flow" else training) for name in self.networks}
 
     def _trained(self, name: str) -> list[nn.Parameter]:
         """The weights of a stream that training changes."""
@@ -64,9 +62,13 @@ class Srnet(Method):
         """Name, network and features (R, D / streams) of every stream."""
         parts = rows.chunk(len(self.networks), dim=1)
         for name, part in zip(self.networks, parts, strict=True):
-            network = self.networks[name]
-            assert isinstance(network, Stream)
-            yield name, network, part.contiguous()
+            yield name, self.stream(name), part.contiguous()
+
+    def stream(self, name: str) -> Stream:
+        """The network of a stream."""
+        network = self.networks[name]
+        assert isinstance(network, Stream)
+        return network
 
     def loss(self, *batches: Batch) -> dict[str, Tensor]:
         """total: the sum over streams of classification and the attention's regularizers (eqs. 2 and 3)."""
@@ -81,8 +83,10 @@ class Srnet(Method):
     def attentive_loss(
         self, name: str, network: Stream, batch: Batch, videos: Videos, draw: torch.Generator
     ) -> dict[str, Tensor]:
-        """L_SA of one stream (eq. 2), and under names of their own its class loss and the steps of its attention."""
-        classes = class_loss(network.logits(network.hidden(videos.attended), draw), batch.targets, self.settings.class_loss)
+        """L_SA of one stream (eq. 2), and for the log its class loss and how much its attention steps."""
+        classes = class_loss(
+            network.logits(network.hidden(videos.attended), draw), batch.targets, self.settings.class_loss
+        )
         smooth = torch.stack([smoothness(x) for x in videos.attention]).mean()
         sparse = torch.stack([sparsity(x) for x in videos.attention]).mean()
         total = classes + self.settings.alpha * smooth + self.settings.beta * sparse

@@ -25,7 +25,7 @@ class SrnetParameters(MethodParameters):
         "weight_decay": 0.0,
     }
 
-    streams: tuple[Literal["rgb", "flow"], ...] = Field(
+    streams: tuple[str, ...] = Field(
         STREAMS, min_length=1, description="a network for each, trained alone; class scores are fused afterwards"
     )
     flow_lr: float = Field(
@@ -70,7 +70,9 @@ class SrnetParameters(MethodParameters):
 
     @field_validator("streams")
     @classmethod
-    def _once_each(cls, streams: tuple[str, ...]) -> tuple[str, ...]:
+    def _known_and_once_each(cls, streams: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [stream for stream in streams if stream not in STREAMS]:
+            raise ValueError(f"there is no stream {unknown[0]!r}; name some of {', '.join(STREAMS)}")
         if len(set(streams)) < len(streams):
             raise ValueError("a stream is named twice")
         return tuple(sorted(streams, key=STREAMS.index))

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from actionbytes.methods.layers import linear, project
+from actionbytes.methods.layers import linear
 from actionbytes.methods.srnet.parameters import SrnetParameters
 
 
@@ -46,17 +46,19 @@ class Stream(nn.Module):
         Several sets of weights are averaged. Sigmoid weights are divided by the number of frames, so that a video of
         all ones is its mean.
         """
+        precise = self.fc1.weight.dtype
         if self.settings.attention == "none":
-            scores = rows.new_zeros((len(rows), 1), dtype=torch.float32)
+            scores = rows.new_zeros((len(rows), 1), dtype=precise)
         else:
-            scores = self.weigh(torch.tanh(project(rows, self.look)))  # (R, r)
+            looked = F.linear(rows, self.look.weight.to(rows.dtype)).to(precise)  # (R, b)
+            scores = self.weigh(torch.tanh(looked))  # (R, r)
         attention, attended = [], []
         for frames, of_frames in zip(rows.split(list(lengths)), scores.split(list(lengths)), strict=True):
             sigmoid = self.settings.attention == "sigmoid"
             weights = torch.sigmoid(of_frames.T) if sigmoid else torch.softmax(of_frames.T, 1)  # (r, T)
             share = weights.mean(0) / len(frames) if sigmoid else weights.mean(0)
             attention.append(weights)
-            attended.append((share.to(frames.dtype) @ frames).float())
+            attended.append((share.to(frames.dtype) @ frames).to(precise))
         return Videos(torch.stack(attended), tuple(attention))
 
     def hidden(self, attended: Tensor) -> Tensor:
@@ -78,6 +80,12 @@ class Stream(nn.Module):
     def composite(self) -> Tensor:
         """v_c of eq. 10 for every class, (C, D): the product of both layers' weights."""
         return self.fc2.weight @ self.fc1.weight
+
+
+def renew(network: Stream, generator: torch.Generator) -> None:
+    """Let the classifier's last layer start anew."""
+    fresh = linear(network.fc2.in_features, network.fc2.out_features, generator)
+    network.fc2.load_state_dict(fresh.state_dict())
 
 
 def smoothness(weights: Tensor) -> Tensor:

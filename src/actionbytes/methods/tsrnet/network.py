@@ -1,20 +1,23 @@
-"""TSRNet: SRNet whose classifier sees untrimmed videos as a trained one sees trimmed clips (Zhang et al., AAAI 2019)."""
+"""TSRNet: SRNet that sees untrimmed videos as a trained network sees trimmed clips (Zhang et al., AAAI 2019)."""
 
 from collections.abc import Mapping
+from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from actionbytes.errors import UserError
+from actionbytes.features.kinds import STREAMS
 from actionbytes.methods.base import Method
-from actionbytes.methods.parameters import Optimization
-from actionbytes.methods.sets import Batch, Sampler, TrainingSet
+from actionbytes.methods.parameters import MethodParameters, Optimization
+from actionbytes.methods.sets import Batch, Round, Sampler, TrainingSet
 from actionbytes.methods.srnet.network import Srnet
-from actionbytes.methods.srnet.stream import Stream, class_loss
+from actionbytes.methods.srnet.stream import Stream, class_loss, renew
 from actionbytes.methods.tsrnet.mmd import squared_mmd
 from actionbytes.methods.tsrnet.parameters import TsrnetParameters
-from actionbytes.methods.tsrnet.sampler import ClassSampler
+from actionbytes.methods.tsrnet.sampler import ClassSampler, shared_classes
 
 
 class Tsrnet(Srnet):
@@ -53,10 +56,11 @@ class Tsrnet(Srnet):
         dim: int,
         classes: int,
         source_classes: Mapping[str, int],
-        parameters: TsrnetParameters,
+        parameters: MethodParameters,
         generator: torch.Generator,
     ) -> "Tsrnet":
         """Build it for a run: the trimmed networks have as many classes as the clips."""
+        assert isinstance(parameters, TsrnetParameters)
         return cls(dim, classes, parameters, generator, source_classes["trimmed"])
 
     def begin(self, runs: Mapping[str, Method]) -> None:
@@ -69,12 +73,44 @@ class Tsrnet(Srnet):
         """
         start = runs["trimmed"]
         assert isinstance(start, Srnet)
-        if set(start.networks) != set(self.trimmed) or start.dim != self.dim:
+        if set(start.networks) != set(self.networks) or start.dim != self.dim:
             raise UserError("tsrnet: the trimmed run has other streams or features; train it on the same ones")
-        for name, network in self.trimmed.items():
-            _take(network, start.networks[name])
+        for name in self.networks:
+            _take(self.trimmed_stream(name), start.stream(name))
             if self.settings.init_from_trimmed:
-                self.networks[name].fc1.load_state_dict(start.networks[name].fc1.state_dict())
+                self.stream(name).fc1.load_state_dict(start.stream(name).fc1.state_dict())
+
+    def trimmed_stream(self, name: str) -> Stream:
+        """The network of a stream that has learned trimmed clips."""
+        network = self.trimmed[name]
+        assert isinstance(network, Stream)
+        return network
+
+    @property
+    def rounds(self) -> int:
+        """Two where shared classes are learned first."""
+        return 2 if self.settings.overlap_first else 1
+
+    def prepare(
+        self,
+        sets: Mapping[str, TrainingSet],
+        round: int,
+        memory: Mapping[str, NDArray[Any]],
+        rng: np.random.Generator,
+    ) -> Round:
+        """Labels; in the first of two rounds of shared classes alone. The second starts with a new last layer."""
+        pairs = shared_classes(sets["untrimmed"].classes, sets["trimmed"].classes, self.settings.same_class)
+        facts = {"shared": float(len(pairs))}
+        if round + 1 < self.rounds:
+            labels = np.zeros_like(sets["untrimmed"].labels)
+            labels[:, list(pairs)] = sets["untrimmed"].labels[:, list(pairs)]
+            return Round({"untrimmed": labels}, {}, facts)
+        if self.rounds > 1:
+            seeds = rng.integers(2**62, size=len(STREAMS))
+            for name, seed in zip(STREAMS, seeds, strict=True):
+                if name in self.networks:
+                    renew(self.stream(name), torch.Generator().manual_seed(int(seed)))
+        return Round({}, {}, facts)
 
     def sampler(self, sets: Mapping[str, TrainingSet], training: Optimization) -> Sampler:
         """Videos, and clips of their classes beside them."""
@@ -93,7 +129,7 @@ class Tsrnet(Srnet):
         paired = [torch.from_numpy(np.flatnonzero(x.groups >= 0)) for x in batches]
         ours, theirs = self.each(batch.rows), clips.rows.chunk(len(self.networks), dim=1)
         for (name, network, rows), clip_rows in zip(ours, theirs, strict=True):
-            trimmed = self.trimmed[name]
+            trimmed = self.trimmed_stream(name)
             videos = network(rows, np.diff(batch.offsets))
             of_clips = trimmed(clip_rows.contiguous(), np.diff(clips.offsets))
             losses |= self.attentive_loss(name, network, batch, videos, draws[name])
@@ -107,9 +143,7 @@ class Tsrnet(Srnet):
             losses["total"] = losses["total"] + losses[name]
         return losses
 
-    def discrepancies(
-        self, network: Stream, trimmed: Stream, videos: Tensor, clips: Tensor
-    ) -> dict[str, Tensor]:
+    def discrepancies(self, network: Stream, trimmed: Stream, videos: Tensor, clips: Tensor) -> dict[str, Tensor]:
         """Squared discrepancies of the inputs of the classifier's layers (eqs. 7 and 8), by layer.
 
         Args:

@@ -52,6 +52,11 @@ class TsrnetParameters(SrnetParameters):
     init_from_trimmed: bool = Field(
         False, description="start the classifier's first layer from the trimmed network's; the paper can be read so"
     )
+    overlap_first: bool = Field(
+        False,
+        description="a round before in which the untrimmed videos of shared classes alone are learned, after which the "
+        "last layer starts anew (pretraining on overlapping classes in the paper's Table 4)",
+    )
     same_class: dict[str, str] = Field(
         {}, description="classes of trimmed clips under another name: trimmed -> untrimmed; spelling alone is ignored"
     )

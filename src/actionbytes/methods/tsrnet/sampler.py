@@ -10,9 +10,7 @@ from actionbytes.methods.sets import Draw, TrainingSet
 from actionbytes.methods.tsrnet.parameters import TsrnetParameters
 
 
-def shared_classes(
-    untrimmed: tuple[str, ...], trimmed: tuple[str, ...], same: Mapping[str, str]
-) -> dict[int, int]:
+def shared_classes(untrimmed: tuple[str, ...], trimmed: tuple[str, ...], same: Mapping[str, str]) -> dict[int, int]:
     """Which classes are the same: index of the untrimmed class -> index of the trimmed one.
 
     Args:
@@ -33,7 +31,8 @@ def _spelled(name: str) -> str:
 class ClassSampler:
     """Untrimmed videos at random, and as many trimmed clips: one of a shared class of each video.
 
-    Pairs are groups. A video without a shared class gets a random clip; both stand alone, in no group.
+    Pairs are groups. A video without a shared class gets a random clip; both stand alone, in no group. Videos that the
+    round learns nothing about are left out.
     """
 
     def __init__(self, sets: Mapping[str, TrainingSet], settings: TsrnetParameters, batch: int) -> None:
@@ -60,14 +59,15 @@ class ClassSampler:
             )
         if settings.pairing == "permuted":
             clips = {number: clips[shared[(place + 1) % len(shared)]] for place, number in enumerate(shared)}
-        self.batch, self.videos, self.count = batch, len(untrimmed.names), len(trimmed.names)
+        self.batch, self.count = batch, len(trimmed.names)
+        self.videos = np.flatnonzero(untrimmed.targets.any(1))  # those that this round learns
         self.clips: dict[int, NDArray[np.int64]] = clips  # of each untrimmed class
         self.usable = np.concatenate([clips[number] for number in shared])
         self.shared = [np.intersect1d(np.flatnonzero(row), shared) for row in untrimmed.labels]  # of each video
 
     def draw(self, generators: Mapping[str, np.random.Generator]) -> dict[str, Draw]:
         """Draw one step's videos and clips."""
-        videos = generators["untrimmed"].integers(self.videos, size=self.batch)
+        videos = generators["untrimmed"].choice(self.videos, size=self.batch)
         rng = generators["trimmed"]
         if self.everywhere:
             together = np.zeros(self.batch, dtype=np.int64)
