@@ -325,7 +325,7 @@ def test_settings_that_contradict_each_other_are_an_error():
 
 def test_it_localizes_classes_that_it_knows_from_moments_alone(tmp_path, start):
     """Mean tIoU of the best detection with the truth, and how many videos get their class."""
-    training = quick(iterations=250, lr=1e-3, batch=8)
+    training = quick(iterations=120, lr=2e-3, batch=8)
     model, config = load_run(run(tmp_path, start, training))
     assert config.classes == ("c", "d", "e")
     test = untrimmed((2, 3, 4), ("c", "d", "e"), 12, seed=5)
@@ -339,6 +339,7 @@ def test_it_localizes_classes_that_it_knows_from_moments_alone(tmp_path, start):
         ours = found.label == label
         bounds = zip(start_, end, strict=True)
         overlaps += [segment_iou(found.start[ours], found.end[ours], *both).max(initial=0) for both in bounds]
+    print(np.mean(right), np.mean(overlaps))
     assert np.mean(right) >= 0.75 and np.mean(overlaps) > 0.5
 
 
