@@ -26,9 +26,10 @@ from actionbytes.localization.thresholds import Localization, localize, to_secon
 from actionbytes.localization.transfer import LabelTransfer, transfer_cas, transfer_matrix
 from actionbytes.methods.registry import method_parameters
 from actionbytes.parameters import validated, with_overrides
-from actionbytes.training.loop import train
+from actionbytes.training.loop import fit
 from actionbytes.training.parameters import Training
 from actionbytes.training.runs import load_run
+from actionbytes.training.sources import training_set
 
 TIOU = (0.3, 0.5, 0.7)
 SCORING = {
@@ -120,12 +121,12 @@ def main():
     print(f"| | {' | '.join(SCORING)} | clips |\n|---|{'---|' * (len(SCORING) + 1)}")
     for seed in args.seeds:
         start, out = time.perf_counter(), args.out / f"seed{seed}"
-        train(args.method, parameters, training, source, labels, sources, seed, out)
+        fit(args.method, parameters, training, {"videos": training_set(source, labels, sources)}, seed, out)
         seconds = time.perf_counter() - start
         rest = source, labels, target, videos, targets, matrix
-        row(f"W-TALC, seed {seed}", load_run(out / "init" if mines else out)[0], *rest)
-        for stage in range(1, parameters.rounds + 1) if mines else ():
-            row(f"round {stage}", load_run(out, stage)[0], *rest)
+        row(f"W-TALC, seed {seed}", load_run(out / "baseline" if mines else out)[0], *rest)
+        for number in range(1, parameters.rounds + 1) if mines else ():
+            row(f"round {number}", load_run(out, number)[0], *rest)
         peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 2**20
         print(f"\n{seconds:.0f} s of training, peak memory {peak:.1f} GB\n", flush=True)
 

@@ -24,7 +24,7 @@ from actionbytes.localization.bytes import Proposals, proposals
 from actionbytes.localization.nms import nms, ranking, soft_nms
 from actionbytes.localization.segments import midrange_threshold, segment_scores, threshold
 from actionbytes.localization.thresholds import Localization, surviving_classes, video_scores
-from actionbytes.localization.transfer import LabelTransfer, transfer_cas
+from actionbytes.localization.transfer import LabelTransfer
 from actionbytes.steps.detect import Localizer
 
 HOW = ("thresholds", "proposals, hard", "proposals, soft")
@@ -91,13 +91,11 @@ def main():
     table = {name: {how: [] for how in HOW} for name in RULES}  # mAP of each run
     for run in args.runs:
         transfer = LabelTransfer() if args.words else None
-        model = Localizer.of(run, Localization(), None, transfer, classes_of(videos), args.words)
+        model = Localizer.of(run, Localization(), transfer=transfer, classes=classes_of(videos), words=args.words)
         found = []
         for i in range(len(features.names)):
             p = model.method.predict(features.video(i))
-            found.append(
-                candidates(transfer_cas(p.cas, model.matrix, transfer) if transfer else p.cas, p.latent, bool(transfer))
-            )
+            found.append(candidates(model.transfer.activations(p.cas) if transfer else p.cas, p.latent, bool(transfer)))
         for name, rule in RULES.items():
             for how, values in table[name].items():
                 columns = []

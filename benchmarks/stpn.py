@@ -18,15 +18,15 @@ from actionbytes.data.annotations import classes_of, labels_of, of_subset, read_
 from actionbytes.data.detections import Detections
 from actionbytes.evaluation.detection import evaluate_all
 from actionbytes.features.store import load_features
-from actionbytes.localization.bytes import Proposals
 from actionbytes.localization.thresholds import to_seconds
 from actionbytes.methods.stpn.network import Stpn as StpnMethod
 from actionbytes.methods.stpn.parameters import StpnParameters as Stpn
 from actionbytes.methods.wtalc.parameters import WtalcParameters as Wtalc
 from actionbytes.parameters import validated, with_overrides
-from actionbytes.training.loop import train
+from actionbytes.training.loop import fit
 from actionbytes.training.parameters import Training
 from actionbytes.training.runs import load_run
+from actionbytes.training.sources import training_set
 
 TIOU = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 
@@ -34,7 +34,7 @@ TIOU = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7)
 def trained(name, parameters, training, data, classes, seed, out):
     """A trained method, and minutes and minutes of processor time that it took (none where the run was there)."""
     start, there = (time.perf_counter(), time.process_time()), (out / "model.safetensors").exists()
-    train(name, parameters, training, *data, classes, seed, out)
+    fit(name, parameters, training, {"videos": training_set(*data, classes)}, seed, out)
     took = f"{(time.perf_counter() - start[0]) / 60:.1f} | {(time.process_time() - start[1]) / 60:.1f}"
     return load_run(out)[0], " | " if there else took
 
@@ -50,7 +50,7 @@ def row(name, method, features, videos, classes, how, took):
     """One line of the table."""
     columns = []
     for i in range(len(features.names)):
-        found = method.localize(method.predict(features.video(i)), how, Proposals())
+        found = method.detect(features.video(i), how).segments
         times = to_seconds(found, features.hop_s, float(features.durations[i]))
         columns.append([np.full(len(found.start), i), found.label, *times, found.score])
     detections = Detections(features.names, classes, *(np.concatenate(c) for c in zip(*columns, strict=True)))

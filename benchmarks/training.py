@@ -19,18 +19,20 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
+from actionbytes.features.store import PackedFeatures
 from actionbytes.methods.layers import threads
 from actionbytes.methods.wtalc.network import Wtalc
 from actionbytes.methods.wtalc.parameters import WtalcParameters
 from actionbytes.training.batches import Batches
 from actionbytes.training.parameters import Training
+from actionbytes.training.sources import training_set
 
 ANNOTATIONS = Path(__file__).resolve().parents[2] / "shared" / "real" / "thumos14" / "thumos14_full.json"
 DIM = 2048
 
 
 def plain_losses(videos, targets, pairs, divisor=8, margin=0.5):
-    """(L_mil, L_cas) of methods.md 4.3 for a list of (latent (T, l), cas (T, C)) and targets (B, C), one by one."""
+    """(L_mil, L_cas) of W-TALC for a list of (latent (T, l), cas (T, C)) and targets (B, C), one by one."""
     mil = 0
     for (_, cas), target in zip(videos, targets, strict=True):
         k = int(np.ceil(len(cas) / divisor))
@@ -98,7 +100,11 @@ def measure(variant, annotations, steps, count, answer):
     rng = np.random.default_rng(0)
     rows = np.concatenate([rng.random((n, DIM), dtype=np.float32).astype(np.float16) for n in lengths])
     training = Training(precision="bf16" if variant == "bf16" else "fp32")
-    batches = Batches(rows, offsets, labels, labels, training)
+    names = [f"v{i}" for i in range(len(lengths))]
+    features = PackedFeatures(names, offsets, rows, 0.64, lengths * 0.64)
+    classes = [f"c{i}" for i in range(labels.shape[1])]
+    drawing = Wtalc(DIM, labels.shape[1], WtalcParameters(), torch.Generator())
+    batches = Batches(drawing, {"videos": training_set(features, labels, classes)}, training)
     seconds, used = [], []
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     with threads(count):
@@ -106,14 +112,14 @@ def measure(variant, annotations, steps, count, answer):
             model = Plain(labels.shape[1])
             optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, weight_decay=5e-4)
         else:
-            model = Wtalc(DIM, labels.shape[1], WtalcParameters(), torch.Generator())
+            model = drawing
             optimizer = torch.optim.Adam(model.parameters(), lr=1e-4, weight_decay=5e-4, fused=True)
         for step in range(steps + 2):
             start = time.perf_counter()
-            _, batch = batches.draw(np.random.default_rng([0, step]))
+            batch = batches.draw({"videos": np.random.default_rng([0, step])})[1]["videos"]
             if variant == "plain":
                 features = np.split(batch.rows.numpy(), batch.offsets[1:-1])
-                plain_step(model, optimizer, features, batch.targets, batch.pairs)
+                plain_step(model, optimizer, features, batch.targets, int(batch.groups.max()) + 1)
             else:
                 our_step(model, optimizer, batch)
             seconds.append(time.perf_counter() - start)

@@ -19,13 +19,14 @@ from actionbytes.data.annotations import classes_of, labels_of, of_subset, read_
 from actionbytes.data.detections import Detections
 from actionbytes.evaluation.detection import evaluate_all
 from actionbytes.features.store import load_features
-from actionbytes.localization.bytes import Proposals, proposals
+from actionbytes.localization.bytes import proposals
 from actionbytes.localization.thresholds import Localization, localize, to_seconds
 from actionbytes.methods.wtalc.parameters import WtalcParameters as Wtalc
 from actionbytes.parameters import validated, with_overrides
-from actionbytes.training.loop import train
+from actionbytes.training.loop import fit
 from actionbytes.training.parameters import Training
 from actionbytes.training.runs import load_run
+from actionbytes.training.sources import training_set
 
 TIOU = (0.1, 0.2, 0.3, 0.4, 0.5, 0.7)
 SCORING = {
@@ -42,9 +43,9 @@ SCORING = {
 
 def mean_ap(predictions, features, videos, classes, options):
     """mAP (percent) at each of TIOU under protocol wtalc."""
-    how, cut, columns = Localization(**options), Proposals(), []
+    how, columns = Localization(**options), []
     for i, p in enumerate(predictions):
-        found = localize(p.cas, how, proposals(p.latent, cut))
+        found = localize(p.cas, how, proposals(p.latent, how.cut))
         columns.append([np.full(len(found.start), i), found.label, *to_seconds(found, features.hop_s), found.score])
     detections = Detections(features.names, classes, *(np.concatenate(c) for c in zip(*columns, strict=True)))
     return evaluate_all(detections, videos, TIOU, protocols=("wtalc",))["wtalc"]["map"]
@@ -74,7 +75,8 @@ def main():
     rows = {name: [] for name in SCORING}
     for seed in args.seeds:
         start, there = time.perf_counter(), (args.out / f"seed{seed}" / "model.safetensors").exists()
-        train("wtalc", parameters, training, source, labels, classes, seed, args.out / f"seed{seed}")
+        sets = {"videos": training_set(source, labels, classes)}
+        fit("wtalc", parameters, training, sets, seed, args.out / f"seed{seed}")
         took = "there already" if there else f"{(time.perf_counter() - start) / 60:.1f} minutes"
         method, _ = load_run(args.out / f"seed{seed}")
         predictions = [method.predict(target.video(i)) for i in range(len(target.names))]

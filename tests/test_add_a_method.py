@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from actionbytes.data.annotations import Instance, Video, write_annotations
+from actionbytes.data.scores import read_scores
 from actionbytes.features.store import VideoFeatures, write_shard
 
 DIM, STEPS, CLASSES = 12, 40, ("jump", "run", "throw")
@@ -43,10 +44,15 @@ def project(tmp_path_factory, root):
     for part in ("Snakefile", "params.yaml"):
         shutil.copy(root / part, folder / part)
     text = (root / "docs" / "add-a-method.md").read_text()
-    files = re.findall(r"^## \d\. [^\n]*`([\w./]+)`\n+```\w+\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    files = re.findall(r"^### [^\n]*`([\w./]+)`\n+```\w+\n(.*?)^```", text, re.DOTALL | re.MULTILINE)
+    methods = [f"src/actionbytes/methods/{name}" for name in ("mean_logits", "spotter")]
+    code = [f"{folder}/{file}.py" for folder in methods for file in ("__init__", "parameters", "network")]
     assert [name for name, _ in files] == [
-        "src/actionbytes/methods/mean_logits.py", "papers/mean_logits.yaml", "docs/methods/mean_logits.md",
-    ]  # fmt: skip
+        *code[:3],
+        "papers/mean_logits.yaml",
+        "docs/methods/mean_logits.md",
+        *code[3:],
+    ]
     for name, content in files:
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(content)
@@ -71,7 +77,7 @@ def test_the_commands_of_the_page_work(project):
     assert table, done.stdout
     assert "mean_logits" in (folder / "run" / "config.yaml").read_text()
     assert "smoothing: 0.1" in (folder / "run" / "config.yaml").read_text()
-    assert "pairs: 0" in (folder / "run" / "config.yaml").read_text()
+    assert "lr: 0.001" in (folder / "run" / "config.yaml").read_text()
 
 
 def test_the_page_s_table_is_planned(project):
@@ -82,12 +88,39 @@ def test_the_page_s_table_is_planned(project):
     assert "train_method" in text and "render_table" in text
 
 
+def test_a_method_with_two_optimizers_finds_segments_itself(project):
+    folder, commands = project
+    done = shell(folder, commands[2])
+    assert done.returncode == 0, done.stderr
+    mean_ap = re.search(r"^activitynet +(\d+\.\d+)", done.stdout, re.MULTILINE)
+    assert mean_ap and float(mean_ap[1]) > 90, done.stdout
+    scores = read_scores(folder / "spots.csv")
+    assert scores.classes == list(CLASSES) and len(scores.videos) == 10
+    right = [int(name[1:]) % 3 == row.argmax() for name, row in zip(scores.videos, scores.parts["fusion"], strict=True)]
+    assert np.mean(right) > 0.8
+    labels = commands[2].splitlines()[0] + " " + commands[2].splitlines()[1].replace("--supervision segments", "")
+    done = shell(folder, labels.replace("\\", "").replace("spotter_run", "spotter_labels"))
+    assert done.returncode == 2 and "spotter learns from segments; use --supervision segments" in done.stderr
+
+
+def test_the_methods_of_the_page_pass_the_linter(project):
+    folder, _ = project
+    paths = " ".join(f"src/actionbytes/methods/{name}" for name in ("mean_logits", "spotter"))
+    done = shell(folder, f"ruff check --select E,F,I,B,D --ignore D105,D107 --line-length 120 "
+                         f"--config 'lint.pydocstyle.convention=\"google\"' {paths}")  # fmt: skip
+    assert done.returncode == 0, done.stdout
+
+
 def test_a_method_with_the_wrong_parameter_or_no_class_is_one_line(project):
     folder, _ = project
     usual = "actionbytes train {} --features shards --annotations annotations.json --subset validation --out {} {}"
     done = shell(folder, usual.format("mean_logits", "r1", "--set smoothin=1"))
     assert done.returncode == 2 and "no such parameter; known here: smoothing" in done.stderr
-    (folder / "src/actionbytes/methods/nothing.py").write_text("X = 1\n")
+    empty = folder / "src/actionbytes/methods/nothing"
+    empty.mkdir()
+    (empty / "__init__.py").write_text("")
+    (empty / "parameters.py").write_text("X = 1\n")
     done = shell(folder, usual.format("nothing", "r2", ""))
-    (folder / "src/actionbytes/methods/nothing.py").unlink()
-    assert done.returncode == 2 and "defines no Method; see docs/add-a-method.md" in done.stderr
+    shutil.rmtree(empty)
+    assert done.returncode == 2 and done.stderr.count("error: ") == 1
+    assert "defines no MethodParameters named after its folder; see docs/add-a-method.md" in done.stderr

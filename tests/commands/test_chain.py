@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from actionbytes.data.annotations import Instance, Video, write_annotations
+from actionbytes.data.scores import read_scores
 
 CLASSES, DIM, STEPS = ("jump", "run", "throw"), 12, 60
 
@@ -53,9 +54,15 @@ def test_features_to_metrics(world, cli, settings):
     assert (world / "again" / "model.safetensors").read_bytes() == weights
     status, out, err = cli(
         *("localize", world / "run", "--features", world / "shards", *annotations, "--subset", "test"),
-        *("--proposals", "--out", world / "det.json"),
+        *("--proposals", "--out", world / "det.json", "--scores", world / "scores.csv"),
     )
     assert status == 0, err
+    scores = read_scores(world / "scores.csv")
+    right = [
+        scores.classes[row.argmax()] in CLASSES[int(v[1:]) % 3]
+        for v, row in zip(scores.videos, scores.parts["fusion"], strict=True)
+    ]
+    assert len(right) == 12 and np.mean(right) > 0.9
     status, out, err = cli(
         *("evaluate", world / "det.json", world / "annotations.json", "--subset", "test"),
         *("--protocol", "wtalc", "--tiou", "0.3,0.5", "--out", world / "m.json"),
@@ -64,6 +71,40 @@ def test_features_to_metrics(world, cli, settings):
     metrics = json.loads((world / "m.json").read_text())
     metrics = metrics.get("wtalc", metrics)
     assert metrics["map"][0] > 60  # a toy is learned; chance is near 0
+
+
+def test_proposals_where_a_method_has_none_are_refused(world, cli, tmp_path):
+    annotations = ["--annotations", world / "annotations.json"]
+    if not (world / "shards").exists():
+        cli("import-features", world / "npy", *annotations, "--out", world / "shards")
+    sizes = ["--set", "segments=16", "--set", "training.iterations=5"]
+    train = ["train", "stpn", "--features", world / "shards", *annotations, "--subset", "validation"]
+    status, _, err = cli(*train, "--out", tmp_path / "stpn", *sizes)
+    assert status == 0, err
+    localize = ("localize", tmp_path / "stpn", "--features", world / "shards", "--out", tmp_path / "d.json")
+    status, _, err = cli(*localize, "--proposals")
+    assert status == 2 and err.count("error: ") == 1
+    assert "is a run of stpn, which makes no ActionBytes; leave the option out" in err
+    assert cli(*localize)[0] == 0
+
+
+def test_sources_and_runs_to_start_from_are_named(world, cli, tmp_path):
+    annotations, shards = world / "annotations.json", world / "npy"
+    whole = ("--features", shards, "--annotations", annotations, "--subset", "validation")
+    source = ("--source", "videos", shards, annotations, "validation")
+    for arguments, line in (
+        (("wtalc",), "name --features, --annotations and --subset"),
+        (("wtalc", *whole, *source), "--source says all of a source"),
+        (
+            ("wtalc", "--source", "clips", shards, annotations, "validation"),
+            "learns from the sources videos; given: clips",
+        ),
+        (("wtalc", *source, "--init", "run"), "wtalc starts from no other run"),
+        (("actionbytes", *source, "--init", "a", "--init", "baseline=b"), "the run 'baseline' is named twice"),
+    ):
+        status, _, err = cli("train", *arguments, "--out", tmp_path / "r")
+        assert (status, err.count("error: ")) == (2, 1) and line in err, err
+    assert not (tmp_path / "r").exists()
 
 
 def test_what_users_get_wrong_is_one_line(world, cli, tmp_path):

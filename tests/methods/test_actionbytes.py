@@ -41,7 +41,7 @@ def method(**settings):
 
 
 def test_bytes_of_one_atom_become_one_pseudo_class(world):
-    _, _, labels, walks = world
+    walks = world[-1]
     ours = method(bytes={"percentiles": (70,), "sentinels": True})
     begun = ours.prepare(sets_of(world), 0, {}, np.random.default_rng(1))
     assert begun.facts["bytes"] > 0 and "nmi" not in begun.facts

@@ -41,7 +41,8 @@ def test_an_unknown_method_is_named():
 def test_a_folder_without_a_network_is_named(monkeypatch, tmp_path):
     (tmp_path / "empty").mkdir()
     (tmp_path / "empty" / "__init__.py").write_text("")
-    monkeypatch.setattr(registry.actionbytes.methods, "__path__", [*registry.actionbytes.methods.__path__, str(tmp_path)])
+    room = registry.actionbytes.methods
+    monkeypatch.setattr(room, "__path__", [*room.__path__, str(tmp_path)])
     with pytest.raises(UserError, match=r"method empty: has no network\.py; see docs/add-a-method\.md"):
         method_class("empty")
     (tmp_path / "empty" / "parameters.py").write_text("X = 1\n")

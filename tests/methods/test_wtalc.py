@@ -132,9 +132,9 @@ def test_bf16_losses_are_near():
     _, _, offsets, targets = packed(2, [30, 12, 5, 9], 4)
     rows = torch.rand(int(offsets[-1]), 64, generator=torch.Generator().manual_seed(0))
     method = Wtalc(64, 4, WtalcParameters(latent_dim=64), torch.Generator().manual_seed(1))
-    groups = np.array([0, 0, 1, 1])
+    groups, rng = np.array([0, 0, 1, 1]), np.random.default_rng
     values = [
-        method.loss(Batch(rows.to(kind), offsets, targets, targets, groups, None, np.random.default_rng(0)))["total"].item()
-        for kind in (torch.float32, torch.bfloat16)
+        method.loss(Batch(rows.to(dtype), offsets, targets, targets, groups, None, rng(0)))["total"].item()
+        for dtype in (torch.float32, torch.bfloat16)
     ]
     assert values[0] == pytest.approx(values[1], rel=0.01) and values[0] != values[1]

@@ -15,9 +15,11 @@ from actionbytes.errors import UserError
 from actionbytes.features.store import PackedFeatures
 from actionbytes.methods.actionbytes.parameters import ActionBytesParameters as ActionBytes
 from actionbytes.methods.wtalc.parameters import WtalcParameters as Wtalc
-from actionbytes.training.loop import train
+from actionbytes.training.checkpoints import CHECKPOINT
+from actionbytes.training.loop import fit
 from actionbytes.training.parameters import Training
-from actionbytes.training.runs import CHECKPOINT, CONFIG, LOG, MODEL, STAGES, load_run, read_config
+from actionbytes.training.runs import CONFIG, LOG, MODEL, ROUNDS, load_run, read_config
+from actionbytes.training.sources import training_set
 
 CLASSES = ("jump", "run", "throw")
 QUICK = Training(iterations=12, lr=1e-3, log_every=4)
@@ -42,9 +44,9 @@ def world(count=24, dim=20, noise=0.2):
 
 
 def run(out, name="wtalc", training=QUICK, seed=0, data=None, **more):
-    features, labels = data or world()
     parameters = more.pop("parameters", METHODS[name])
-    return train(name, parameters, training, features, labels, CLASSES, seed, out, **more)
+    sets = {"videos": training_set(*(data or world()), CLASSES)}
+    return fit(name, parameters, training, sets, seed, out, **more)
 
 
 def contents(folder, names=(MODEL, LOG, CONFIG)):
@@ -90,7 +92,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(tmp_path, name, calls):
     assert contents(tmp_path / "whole") == contents(tmp_path / "cut")
     assert not (tmp_path / "cut" / CHECKPOINT).exists()
     if name == "actionbytes":
-        more = [STAGES, "stage1.safetensors", "init/model.safetensors"]
+        more = [ROUNDS, "round1.safetensors", "baseline/model.safetensors"]
         assert contents(tmp_path / "whole", more) == contents(tmp_path / "cut", more)
 
 
@@ -116,19 +118,21 @@ def test_a_finished_run_is_left_as_it_is_and_another_is_refused(tmp_path):
 
 def test_mining_starts_from_the_given_run(tmp_path):
     base = run(tmp_path / "base")
-    given = run(tmp_path / "given", "actionbytes", init=base)
+    given = run(tmp_path / "given", "actionbytes", starts={"baseline": base})
     own = run(tmp_path / "own", "actionbytes")
-    assert contents(given) == contents(own) and not (given / "init").exists()
+    assert contents(given) == contents(own) and not (given / "baseline").exists()
     with pytest.raises(UserError, match="is a run of actionbytes"):
-        run(tmp_path / "wrong", "actionbytes", init=given)
+        run(tmp_path / "wrong", "actionbytes", starts={"baseline": given})
+    with pytest.raises(UserError, match="starts from no run called 'base'; it starts from: baseline"):
+        run(tmp_path / "wrong", "actionbytes", starts={"base": base})
 
 
 def test_the_log_has_a_line_for_every_so_many_steps(tmp_path):
     run(tmp_path, "actionbytes")
     lines = list(csv.DictReader((tmp_path / LOG).open()))
-    assert [(x["stage"], x["step"]) for x in lines] == [(s, t) for s in "12" for t in ("4", "8", "12")]
-    assert set(lines[0]) == {"stage", "step", "total", "mil", "coactivity", "transfer"}
-    facts = list(csv.DictReader((tmp_path / STAGES).open()))
+    assert [(x["round"], x["step"]) for x in lines] == [(s, t) for s in "12" for t in ("4", "8", "12")]
+    assert set(lines[0]) == {"round", "step", "total", "mil", "coactivity", "transfer"}
+    facts = list(csv.DictReader((tmp_path / ROUNDS).open()))
     assert facts[0]["nmi"] == "" and 0 <= float(facts[1]["nmi"]) <= 1 and float(facts[0]["objective"]) > 0
 
 
@@ -152,7 +156,7 @@ def test_mining_ends_with_a_model_of_the_true_classes(tmp_path):
     run(tmp_path, "actionbytes", Training(iterations=200, lr=3e-3), parameters=settings)
     right = [
         np.mean([m.predict(features.video(i)).scores.argmax() == labels[i].argmax() for i in range(len(labels))])
-        for m in (load_run(tmp_path, stage=1)[0], load_run(tmp_path)[0])
+        for m in (load_run(tmp_path, round=1)[0], load_run(tmp_path)[0])
     ]
     assert min(right) >= 0.9
 
@@ -183,7 +187,7 @@ def test_nan_in_features_names_the_video(tmp_path):
 
 
 def test_divergence_names_the_step(tmp_path):
-    with pytest.raises(UserError, match=r"not finite at step \d+ of stage 1: training diverged; lower training.lr"):
+    with pytest.raises(UserError, match=r"not finite at step \d+ of round 1: training diverged; lower training.lr"):
         run(tmp_path, training=Training(iterations=60, lr=1e30))
 
 
@@ -204,6 +208,8 @@ def test_a_run_that_is_not_there_or_broken_is_an_error(tmp_path):
     with pytest.raises(UserError, match="no run there"):
         load_run(tmp_path / "nowhere")
     run(tmp_path / "run")
+    with pytest.raises(UserError, match="has no round 2; its rounds go from 1 to 1"):
+        load_run(tmp_path / "run", round=2)
     (tmp_path / "run" / MODEL).write_bytes(b"rubbish")
     with pytest.raises(UserError, match="does not hold this run's weights"):
         load_run(tmp_path / "run")

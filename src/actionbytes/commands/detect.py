@@ -64,13 +64,13 @@ def detect(
     made_with = making_of(run, weights_rgb, weights_flow)
     streams = made_with.streams(chosen_device(device))
     rows, used = [], 0
-    for path, made in zip(bar(paths), stream_features(paths, made_with, streams, os.cpu_count() or 1), strict=True):
-        if made.broken:
-            click.echo(f"set aside: {made.broken}", err=True)
+    for path, streamed in zip(bar(paths), stream_features(paths, made_with, streams, os.cpu_count() or 1), strict=True):
+        if streamed.features is None:
+            click.echo(f"set aside: {streamed.broken}", err=True)
             continue
-        used, features = used + 1, made.features
-        if made.reader.status != "ok":
-            click.echo(f"{path}: {made.reader.status}, what decodes is used: {made.reader.reason}", err=True)
+        used, features = used + 1, streamed.features
+        if streamed.reader.status != "ok":
+            click.echo(f"{path}: {streamed.reader.status}, what decodes is used: {streamed.reader.reason}", err=True)
         video = localizer(features.joint(localizer.streams), features.hop_s, features.duration)
         rows += [(path.stem, *row) for row in video.rows]
         best = max(video.rows, key=lambda row: row[3], default=None)

@@ -265,6 +265,6 @@ class ActivationMethod(Method):
         prediction = self.predict(features)
         if transfer:
             prediction = self.transferred(prediction, transfer)
-        scores = {FUSION: prediction.scores} | {name: one.scores for name, one in prediction.streams.items()}
+        scores = {FUSION: prediction.scores} | {name: stream.scores for name, stream in prediction.streams.items()}
         curves = {} if prediction.attention is None else {"attention": prediction.attention}
         return Detected(self.localize(prediction, localization), scores, prediction.cas, curves)

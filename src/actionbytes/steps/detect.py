@@ -147,12 +147,12 @@ def detect(
         rows += [(features.names[i], *row) for row in video.rows]
         for part, values in video.detected.scores.items():
             parts.setdefault(part, []).append(np.asarray(values, dtype=np.float32))
-    found = Detections.from_rows(rows)
+    everything = Detections.from_rows(rows)
     if scores:  # first, for detections are what says that this step is done
         stacked = {part: np.stack(values) for part, values in parts.items()}
         write_scores(scores, VideoScores(features.names, localizer.classes, stacked))
-    save_detections(detections, found)
-    return found
+    save_detections(detections, everything)
+    return everything
 
 
 def save_detections(path: Path, detections: Detections) -> None:

@@ -55,8 +55,8 @@ def check_starts(method: str, parameters: MethodParameters, starts: Mapping[str,
     """Check the runs that are given to start from; names that the method does not know are an error."""
     for name in starts:
         if name not in parameters.starts_from:
-            known = ", ".join(parameters.starts_from) or "none"
-            raise UserError(f"{method} starts from no run called {name!r}; it starts from: {known}")
+            names = ", ".join(parameters.starts_from) or "none"
+            raise UserError(f"{method} starts from no run called {name!r}; it starts from: {names}")
     return dict(starts)
 
 
