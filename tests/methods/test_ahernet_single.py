@@ -153,7 +153,6 @@ def quality(model):
         start, end, label = test.segments[i][0]
         right.append(found.label[0] == label)
         overlaps.append(segment_iou(found.start[:3], found.end[:3], start, end).max())
-    print(np.mean(right), np.mean(overlaps))
     return np.mean(right), np.mean(overlaps)
 
 

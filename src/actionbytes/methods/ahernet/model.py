@@ -110,18 +110,18 @@ class AherModel(AnchorMethod):
             anchored = self.heads(self.backbone(resampled(rows, self.settings.steps)[None]))
             spans, overlap = self.spans(anchored, len(rows)), anchored.overlap[0].numpy()
             first = suppressed(spans, overlap, np.zeros(len(spans), dtype=np.int64), overlap, localization)
-            whole = self._classified([rows])[0]
+            whole = self.layer_probabilities([rows]).mean(0)[0]
             pieces = [_piece(rows, start, end) for start, end in zip(first.start, first.end, strict=True)]
             classes = np.tile(whole, (len(pieces), 1))
             if localization.score == "cell" and pieces:
-                classes = self._classified(pieces)
+                classes = self.layer_probabilities(pieces).mean(0)
         kept = np.stack([first.start, first.end], 1).astype(np.float64)
         return Detected(localize_anchors(kept, first.score, classes, localization), {FUSION: whole})
 
-    def _classified(self, pieces: Sequence[Tensor]) -> NDArray[np.float32]:
-        """Class probabilities (P, C) of pieces of video (n, D), each taken for a moment: the mean over layers."""
+    def layer_probabilities(self, pieces: Sequence[Tensor]) -> NDArray[np.float32]:
+        """Class probabilities (J, P, C) of pieces of video (n, D), each taken for a moment, by every anchor layer."""
         moments = torch.stack([resampled(rows, self.settings.steps // 2) for rows in pieces])
-        probabilities: NDArray[np.float32] = self.moment_classes(self.moment_maps(moments)).softmax(2).mean(0).numpy()
+        probabilities: NDArray[np.float32] = self.moment_classes(self.moment_maps(moments)).softmax(2).numpy()
         return probabilities
 
 

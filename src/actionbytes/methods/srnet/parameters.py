@@ -13,7 +13,7 @@ from actionbytes.methods.srnet.detection import AttendedFrames
 class SrnetParameters(MethodParameters):
     """SRNet: attention over a video's frames, and a classifier of what it attends to."""
 
-    summary: ClassVar[str] = "SRNet: self-attention over frames, from video labels (TSRNet without transfer)"
+    summary: ClassVar[str] = "SRNet: self-attention over frames, from video labels (TSRNet without transfer)."
     localization: ClassVar[type[SegmentRules]] = AttendedFrames
     schedule: ClassVar[dict[str, Any]] = {
         "optimizer": "sgd",

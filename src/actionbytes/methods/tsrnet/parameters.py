@@ -13,7 +13,7 @@ FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # widths of kernels, as multiples of the b
 class TsrnetParameters(SrnetParameters):
     """TSRNet: SRNet, and knowledge from trimmed clips of the same classes."""
 
-    summary: ClassVar[str] = "TSRNet (Zhang et al., AAAI 2019): SRNet with knowledge from trimmed clips by MMD"
+    summary: ClassVar[str] = "TSRNet (Zhang et al., AAAI 2019): SRNet with knowledge from trimmed clips by MMD."
     sources: ClassVar[tuple[str, ...]] = ("untrimmed", "trimmed")
     classes_from: ClassVar[tuple[str, ...] | None] = ("untrimmed",)
     starts_from: ClassVar[Mapping[str, str]] = {"trimmed": "srnet"}
