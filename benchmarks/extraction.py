@@ -32,10 +32,10 @@ import torch
 
 from actionbytes.backbones.fast import convolve
 from actionbytes.backbones.i3d import I3D, flow_input, initialize, rgb_input
-from actionbytes.backbones.weights import save_i3d
+from actionbytes.backbones.weights import load_i3d, save_i3d
 from actionbytes.features.extract import stream_features
+from actionbytes.features.kinds import FeatureKind
 from actionbytes.features.made_with import MadeWith, WeightFile
-from actionbytes.features.parameters import Extraction
 from actionbytes.video.decode import VideoReader
 from actionbytes.video.flow import flow_pairs
 from actionbytes.video.parameters import Decoding, Flow
@@ -123,8 +123,7 @@ def plain(path, made_with, cores):
         return np.stack([*fields, fields[-1]])
 
     fields, *seconds["flow"] = timed(flow)
-    files = {"rgb": made_with.rgb, "flow": made_with.flow_weights}
-    states = [file.load(stream).state_dict() for stream, file in files.items()]
+    states = [load_i3d(made_with.weights[stream].file, stream).state_dict() for stream in ("rgb", "flow")]
 
     @torch.inference_mode()
     def network():
@@ -151,21 +150,21 @@ def stages(path, made_with, count):
 
     _, _, limit = timed(alone)
     fields, _, flow = timed(lambda: list(flow_pairs(frames, made_with.flow)))
-    rgb, flows = made_with.streams()
+    computes = made_with.streams()
     whole = len(frames) // 16 * 16
     chunks = [np.stack(x[:whole]).reshape(-1, 16, *x[0].shape) for x in (frames, fields)]
-    for compute, x in zip((rgb, flows), chunks, strict=True):
+    for compute, x in zip(computes.values(), chunks, strict=True):
         compute(x[:1])
 
     def networks():
-        for compute, x in zip((rgb, flows), chunks, strict=True):
+        for compute, x in zip(computes.values(), chunks, strict=True):
             for k in range(len(x)):
                 compute(x[k : k + 1])
 
     _, _, network = timed(networks)
     still = [frames[0]] * 4
     _, _, warps = timed(lambda: list(flow_pairs(still, made_with.flow)))
-    kind = torch.bfloat16 if made_with.extraction.precision == "bf16" else torch.float32
+    kind = torch.bfloat16 if made_with.features.precision == "bf16" else torch.float32
     x = torch.randn(1, 256, 8, 28, 28, dtype=kind).to(memory_format=torch.channels_last_3d)
     weight, bias = torch.randn(256, 256, 3, 3, 3, dtype=kind), torch.zeros(256, dtype=kind)
     one = partial(convolve, x, weight, bias, (1, 1, 1), (1, 1, 1))
@@ -218,9 +217,8 @@ def main():
         made_with = MadeWith(
             decoding=Decoding(short_side=round(args.size * 256 / 224), crop=args.size),
             flow=Flow(),
-            extraction=Extraction(precision=args.precision, batch=args.batch),
-            rgb=rgb,
-            flow_weights=flow,
+            features=FeatureKind(precision=args.precision, batch=args.batch),
+            weights={"rgb": rgb, "flow": flow},
         )
         long, short = (cut(args.video, folder / f"{n}.mkv", n) for n in (args.frames, args.plain_frames))
         streams = made_with.streams()

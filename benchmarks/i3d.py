@@ -1,6 +1,6 @@
 """I3D, chunks of 16x224x224: the plain fp32 forward, ours exact, ours in bf16; ratios of one run, and how close.
 
-    python benchmarks/i3d.py [--chunks 1] [--repeats 5] [--threads 1] [--size 224] [--compile]
+    python benchmarks/i3d.py [--chunks 1] [--repeats 5] [--threads 1] [--size 224]
 
 Plain is what public extraction code does: each layer by itself, padding by hand, PyTorch's default memory format.
 Weights are drawn, then calibrated: BatchNorm takes the statistics of moving textures, without which the signal of a
@@ -14,9 +14,8 @@ import click
 import torch
 from torch.nn import functional as F
 
-from actionbytes.backbones.fast import fast_features
-from actionbytes.backbones.i3d import CHUNK, I3D, NETWORK, initialize, same_padding
-from actionbytes.backbones.parameters import Inference
+from actionbytes.backbones.fast import Features
+from actionbytes.backbones.i3d import I3D, NETWORK, initialize, same_padding
 
 
 def plain_features(state, x):
@@ -53,7 +52,7 @@ def textures(count, size, seed):
     generator = torch.Generator().manual_seed(seed)
     coarse = torch.rand((count, 3, 5, 8, 8), generator=generator) * 2 - 1
     coarse += torch.rand((count, 3, 1, 1, 1), generator=generator) * 2 - 1
-    return F.interpolate(coarse, (CHUNK, size, size), mode="trilinear").clamp(-1, 1)
+    return F.interpolate(coarse, (16, size, size), mode="trilinear").clamp(-1, 1)
 
 
 @torch.no_grad()
@@ -92,24 +91,20 @@ def least_seconds(runs, repeats, threads):
 @click.option("--repeats", default=5, show_default=True)
 @click.option("--threads", default=1, show_default=True)
 @click.option("--size", default=224, show_default=True, help="Pixels of a side.")
-@click.option("--compile", "with_compile", is_flag=True, help="Also bf16 through torch.compile (takes a minute).")
 @torch.inference_mode()
-def main(chunks, repeats, threads, size, with_compile):
+def main(chunks, repeats, threads, size):
     """Compare the forwards of I3D."""
     torch.set_num_threads(threads)
     model = calibrated_model(size)
     state = model.state_dict()
     x, samples = textures(chunks, size, seed=2), textures(12, size // 2, seed=3)
-    exact, bf16 = fast_features(model, Inference()), fast_features(model, Inference(precision="bf16"))
+    exact, bf16 = Features(model), Features(model, "bf16")
     ways = {
         "plain, layer by layer, fp32": lambda x: plain_features(state, x),
         "module, fp32": model.features,
         "exact, fp32": exact,
         "bf16": bf16,
     }
-    if with_compile:
-        ways["bf16, compiled"] = fast_features(model, Inference(precision="bf16", compile="auto"), chunks=10**9)
-        ways["bf16, compiled"](x)
     expected = ways["plain, layer by layer, fp32"](samples)
     runs = {name: (lambda way=way: way(x)) for name, way in ways.items()}
     seconds = least_seconds(runs, repeats, threads)
@@ -117,15 +112,12 @@ def main(chunks, repeats, threads, size, with_compile):
     print(f"{chunks} x 16 x {size} x {size}, {threads} thread(s), {torch.cpu.get_capabilities().get('cpu_name')}")
     print(f"{'':28} {'ms/chunk':>8} {'ratio':>6} {'largest error':>14} {'centred cosine (least)':>24}")
     for name, way in ways.items():
-        if name == "bf16, compiled":  # compiled for one size only
-            error = cosine = ""
-        else:
-            found = way(samples)
-            error = f"{float((found - expected).abs().max() / expected.abs().max()):.1e}"
-            cosine = "{:.4f} ({:.4f})".format(*centred_cosine(found, expected))
+        found = way(samples)
+        error = f"{float((found - expected).abs().max() / expected.abs().max()):.1e}"
+        cosine = "{:.4f} ({:.4f})".format(*centred_cosine(found, expected))
         ms = 1000 * seconds[name] / chunks
         print(f"{name:28} {ms:8.0f} {plain / seconds[name]:5.2f}x {error:>14} {cosine:>24}")
-    for note in exact.notes + bf16.notes + (ways["bf16, compiled"].notes if with_compile else []):
+    for note in exact.notes + bf16.notes:
         print(note)
 
 

@@ -20,9 +20,9 @@ from torch import nn
 from torch.nn import functional as F
 
 from actionbytes.features.store import PackedFeatures
-from actionbytes.methods.layers import threads
 from actionbytes.methods.wtalc.network import Wtalc
 from actionbytes.methods.wtalc.parameters import WtalcParameters
+from actionbytes.threads import threads
 from actionbytes.training.batches import Batches
 from actionbytes.training.parameters import Training
 from actionbytes.training.sources import training_set

@@ -29,7 +29,7 @@ def world(folder: Path) -> None:
         spans = [(10, 16), (25, 30)]
         found = tuple(Instance(CLASSES[c], a * 0.64, b * 0.64) for a, b in spans)
         videos[name] = Video(name, "validation" if i < 20 else "test", STEPS * 0.64, 25.0, found)
-        features[name] = VideoFeatures({"rgb": x[:, :DIM], "flow": x[:, DIM:]}, STEPS * 0.64, STEPS * 16, 25.0, 16)
+        features[name] = VideoFeatures({"rgb": x[:, :DIM], "flow": x[:, DIM:]}, STEPS * 0.64, STEPS * 16, 25, 16, 0.64)
     (folder / "shards").mkdir()
     write_shard(folder / "shards" / "all.h5", features.items(), {"made": "for a test"})
     write_annotations(folder / "annotations.json", videos)

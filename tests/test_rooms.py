@@ -9,7 +9,7 @@ import pytest
 
 LEVELS = [  # from the bottom up; rooms on one line may not import each other
     {"errors"},
-    {"files", "parameters"},
+    {"files", "parameters", "threads"},
     {"recipes", "papers"},
     {"data"},
     {"video", "backbones", "mini"},

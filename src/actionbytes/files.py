@@ -1,11 +1,13 @@
 """Whole files, plain or gzip: every problem a file can have is one clear line."""
 
+import errno
 import gzip
 import hashlib
 import json
 import os
 import zlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -93,6 +95,44 @@ def file_digest(path: Path) -> str:
     """SHA-256 of a file's content, read in pieces."""
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+@contextmanager
+def whole(path: Path | str) -> Iterator[Path]:
+    """A temporary path for a file that shall be whole or absent; folders are made as needed.
+
+        with whole("results/model.safetensors") as partial:
+            save_file(tensors, partial)
+
+    At the end of the block what was written there is flushed to the disk and gets its name in one step, also where a
+    file of that name is there already; after an error, or a kill, `path` is as it was before. The temporary name has
+    none of the endings of data files, so that a search for these never finds it; a writer that goes by the ending needs
+    to be told the format.
+
+    Yields:
+        A path in the same folder, `.<name>.<process>.part`, at which there is no file yet.
+
+    Raises:
+        UserError: The file cannot be written: no such folder or no right to write there, no space on the disk.
+    """
+    path = Path(path)
+    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with suppress(FileNotFoundError):
+            partial.unlink()
+        yield partial
+        with partial.open("rb") as written:
+            os.fsync(written.fileno())
+        partial.replace(path)
+    except OSError as error:
+        at_fault = str(error.filename) in map(str, (partial, *path.parents))
+        if at_fault or error.errno in (errno.ENOSPC, errno.EDQUOT):
+            raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+        raise
+    finally:
+        with suppress(OSError):
+            partial.unlink()
 
 
 def write_text(path: Path, text: str) -> None:

@@ -1,13 +1,15 @@
 """The rewritten network: equal in fp32, close in bf16, and able to say what it did without."""
 
+import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
 
-from actionbytes.backbones import fast
-from actionbytes.backbones.fast import FastI3D, PairedStem, fast_features, has_bf16, largest_along
-from actionbytes.backbones.i3d import I3D, Unit, initialize, same_padding
+from actionbytes.backbones.fast import FastI3D, Features, PairedStem, has_bf16, largest_along
+from actionbytes.backbones.i3d import I3D, Unit, flow_input, initialize, rgb_input, same_padding
 from actionbytes.backbones.parameters import Inference
+from actionbytes.backbones.registry import NETWORKS
+from actionbytes.backbones.weights import save_i3d
 
 CPU = torch.device("cpu")
 
@@ -43,16 +45,15 @@ def relative(found, expected) -> float:
 def test_fp32_is_exact(model, height, width):
     x = noise(2, model.in_channels, 16, height, width)
     expected = model.features(x).detach()
-    features = fast_features(model, Inference())
+    features = Features(model)
     assert relative(features(x), expected) < 1e-4
     assert features.notes == []
-    assert relative(fast_features(model, Inference(rewritten=False))(x), expected) == 0
 
 
 def test_fp32_does_not_mind_the_batch(model):
     x = textures(5, model.in_channels, 64)
-    features = fast_features(model, Inference())
-    together, alone = features(x), torch.cat([features(chunk[None]) for chunk in x])
+    features = Features(model)
+    together, alone = features(x), torch.cat([features(snippet[None]) for snippet in x])
     assert torch.allclose(together, alone, rtol=1e-4, atol=1e-6)
     assert torch.equal(features(x), together)
 
@@ -63,7 +64,7 @@ def test_bf16_is_close(model, size):
     expected = model.features(x).detach()
     found = FastI3D(model, torch.bfloat16)(x).detach()
     assert found.dtype == torch.float32
-    found, expected = found - expected.mean(0), expected - expected.mean(0)  # what tells chunks apart
+    found, expected = found - expected.mean(0), expected - expected.mean(0)  # what tells snippets apart
     assert float(F.cosine_similarity(found.flatten(), expected.flatten(), dim=0)) >= 0.98
 
 
@@ -104,64 +105,35 @@ def test_channels_stay_innermost(model):
 def test_a_processor_without_bf16_gets_fp32_and_is_told(model, monkeypatch):
     monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False})
     assert not has_bf16(CPU)
-    features = fast_features(model, Inference(precision="bf16"))
+    features = Features(model, "bf16")
     assert features.precision == "fp32"
     assert "does not multiply it" in features.notes[0]
     x = textures(1, model.in_channels, 64)
     assert relative(features(x), model.features(x).detach()) < 1e-4
 
 
-@pytest.fixture
-def with_bf16(monkeypatch):
-    monkeypatch.setattr(fast, "has_bf16", lambda device: True)
+def test_a_stream_is_opened_by_name(model, tmp_path, caplog, monkeypatch):
+    stream = "rgb" if model.in_channels == 3 else "flow"
+    save_i3d(model, tmp_path / "weights.safetensors")
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: {"avx512_bf16": False})
+    compute = NETWORKS["i3d"].open_stream(tmp_path / "weights.safetensors", stream, Inference("bf16", flow_bound=10.0))
+    assert "does not multiply it" in caplog.text
+    pixels = np.random.default_rng(0).integers(0, 20, (2, 16, 32, 32, model.in_channels), np.uint8)
+    x = rgb_input(pixels) if stream == "rgb" else flow_input(pixels.astype(np.float32), 10.0)
+    found = compute(pixels if stream == "rgb" else pixels.astype(np.float32))
+    assert relative(torch.from_numpy(found), model.features(x).detach()) < 1e-4
 
 
-def test_compiling_is_left_out_where_it_does_not_pay(model, with_bf16, monkeypatch):
-    def said(parameters, chunks=None):
-        return " ".join(fast_features(model, parameters, chunks=chunks).notes)
-
-    assert "exact mode" in said(Inference(compile="auto"), 10**9)
-    assert "too little work" in said(Inference(precision="bf16", compile="auto"), 100)
-    assert "too little work" in said(Inference(precision="bf16", compile="auto"))
-    monkeypatch.setattr("shutil.which", lambda name: None)
-    assert "no C++ compiler" in said(Inference(precision="bf16", compile="auto"), 10**9)
-    assert said(Inference(precision="bf16")) == ""
+@pytest.mark.parametrize("span", [24, 64])
+def test_longer_snippets(model, span):
+    x = noise(2, model.in_channels, span, 32, 32)
+    assert relative(Features(model)(x), model.features(x).detach()) < 1e-4
 
 
-def test_a_compiler_that_fails_is_not_the_end(model, with_bf16, monkeypatch):
-    def broken(network, **options):
-        def run(x):
-            raise RuntimeError("no header")
-
-        return run
-
-    monkeypatch.setattr(torch, "compile", broken)
-    monkeypatch.setattr("shutil.which", lambda name: name)
-    features = fast_features(model, Inference(precision="bf16", compile="auto"), chunks=10**9)
-    x = textures(2, model.in_channels, 64)
-    expected = fast_features(model, Inference(precision="bf16"))(x)
-    assert torch.equal(features(x), expected)
-    assert torch.equal(features(x), expected)
-    assert features.notes == ["compile: failed (RuntimeError), so the network runs uncompiled"]
-    assert not features.compiled
-
-
-def test_compiled_code_sees_one_batch_size(model, with_bf16, monkeypatch):
-    sizes = []
-
-    def compiler(network, **options):
-        return lambda x: sizes.append(len(x)) or network(x)
-
-    monkeypatch.setattr(torch, "compile", compiler)
-    monkeypatch.setattr("shutil.which", lambda name: name)
-    features = fast_features(model, Inference(precision="bf16", compile="auto"), chunks=10**9)
-    x = textures(4, model.in_channels, 64)
-    outputs = [features(x[:3]), features(x[3:]), features(x)]
-    assert sizes == [3, 3]
-    assert features.compiled
-    assert torch.allclose(torch.cat(outputs[:2]), outputs[2], rtol=0.05, atol=0.05)
-
-
-def test_a_chunk_has_sixteen_frames(model):
-    with pytest.raises(ValueError, match="16 frames"):
-        fast_features(model, Inference())(noise(1, model.in_channels, 24, 32, 32))
+@pytest.mark.parametrize("span", [8, 15, 20, 264])
+def test_a_snippet_of_another_number_of_frames_is_refused(model, span):
+    x = noise(1, model.in_channels, span, 8, 8)
+    with pytest.raises(ValueError, match="multiples of 8 from 16 to 256"):
+        Features(model)(x)
+    with pytest.raises(ValueError, match="multiples of 8 from 16 to 256"):
+        model.features(x)

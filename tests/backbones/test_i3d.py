@@ -1,4 +1,4 @@
-"""The network of methods.md 1.1: its table, keys, padding, shapes, and what it computes."""
+"""The network of the publication: its table, keys, padding, shapes, and what it computes."""
 
 import runpy
 
@@ -8,7 +8,6 @@ import torch
 from torch.nn import functional as F
 
 from actionbytes.backbones.i3d import (
-    CHUNK,
     I3D,
     MaxPool,
     Unit,
@@ -126,7 +125,7 @@ def test_shape_chain(frames, size, left):
 
 def test_features_and_logits_agree_on_one_chunk():
     model = network()
-    x = noise(2, 3, CHUNK, 64, 64)
+    x = noise(2, 3, 16, 64, 64)
     with torch.inference_mode():
         features = model.features(x)
         assert features.shape == (2, 256)
@@ -146,7 +145,7 @@ def test_a_forward_of_drawn_weights_keeps_its_value():
     """Guards the order of layers and branches; statistics rather than bits, so that any machine agrees."""
     model = network(3, 400, 0.25, seed=5)
     with torch.inference_mode():
-        features = model.features(noise(2, 3, CHUNK, 64, 64, seed=7)).double()
+        features = model.features(noise(2, 3, 16, 64, 64, seed=7)).double()
     found = [float(x) for x in (features.norm(), features.mean(), features[0, 100], features[1, 255], features.max())]
     assert found == pytest.approx([38.60127, 0.970883, 0.87974, 3.036021, 8.830127], rel=1e-4)
 
@@ -159,22 +158,22 @@ def test_equals_the_network_written_layer_by_layer(root, size):
         if isinstance(module, torch.nn.BatchNorm3d):
             module.running_mean.uniform_(-0.5, 0.5, generator=torch.Generator().manual_seed(1))
             module.running_var.uniform_(0.5, 2, generator=torch.Generator().manual_seed(2))
-    x = noise(2, 2, CHUNK, size, size)
+    x = noise(2, 2, 16, size, size)
     with torch.inference_mode():
         assert torch.allclose(model.features(x), plain_features(model.state_dict(), x), rtol=1e-4, atol=1e-5)
 
 
 def test_chunks_do_not_touch_each_other():
     model = network()
-    x = noise(3, 3, CHUNK, 64, 64)
+    x = noise(3, 3, 16, 64, 64)
     with torch.inference_mode():
         together, alone = model.features(x), torch.cat([model.features(chunk[None]) for chunk in x])
     assert torch.allclose(together, alone, rtol=1e-4, atol=1e-6)
 
 
 def test_wrong_use_is_named():
-    with pytest.raises(ValueError, match="16 frames"):
-        network(width=0.125).features(noise(1, 3, 24, 32, 32))
+    with pytest.raises(ValueError, match="17 frames: I3D takes multiples of 8"):
+        network(width=0.125).features(noise(1, 3, 17, 32, 32))
     with pytest.raises(ValueError, match="multiple"):
         I3D(3, width=0.3)
     with pytest.raises(ValueError, match="expected"):

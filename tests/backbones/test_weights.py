@@ -191,7 +191,7 @@ def test_digests(tmp_path):
     assert len({known.git_blob for known in PUBLISHED}) == 2
 
 
-# Golden numbers of methods.md 1.3, wherever the published files are: $ACTIONBYTES_WEIGHTS or data/full/weights
+# Published golden numbers, wherever the published files are: $ACTIONBYTES_WEIGHTS or data/full/weights
 
 GOLDEN = {"rgb": (87.108871, 25.856646), "flow": (63.252754, 15.957031)}  # norm of 400 logits, the largest
 SAMPLE = {"rgb": "v_CricketShot_g04_c01_rgb.npy", "flow": "v_CricketShot_g04_c01_flow.npy"}

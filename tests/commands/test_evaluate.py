@@ -17,6 +17,7 @@ from actionbytes.data.annotations import Instance, Video, write_annotations
 from actionbytes.data.detections import Detections, read_detections, write_detections
 from actionbytes.errors import UserError
 from actionbytes.evaluation.detection import evaluate_all
+from actionbytes.evaluation.protocols import PROTOCOLS
 
 VIDEOS = {
     f"video_test_{v:07}": Video(
@@ -82,7 +83,7 @@ def test_all_protocols_side_by_side(files):
         evaluate, files / "det.json", files / "gt.json", "--subset", "test", "--protocol", "all", "--per-class"
     )
     assert result.exit_code == 0, result.output
-    for name in ("activitynet", "thumos14", "wtalc"):
+    for name in PROTOCOLS:
         assert len(printed_map(result.output, name)) == 10
         assert f"{name}: AP (%)" in result.output
     assert "videos: 4/4 (4 with an instance)" in result.output and "options: none" in result.output
@@ -109,7 +110,7 @@ def test_metrics_files(files):
     means = [float(row["ap_percent"]) for row in rows if row["class"] == "mean"]
     assert means == metrics["map"]
     run(evaluate, *arguments, "--protocol", "all", "--out", files / "all.json")
-    assert list(json.loads((files / "all.json").read_text())) == ["activitynet", "thumos14", "wtalc"]
+    assert list(json.loads((files / "all.json").read_text())) == list(PROTOCOLS)
 
 
 def test_options_that_are_on_are_printed(files):

@@ -90,7 +90,7 @@ def test_select_names_the_nearest_or_counts():
         select(detections, None, ["Jump", "Long Jump"])
     with pytest.raises(UserError, match=r"video 'v3'.*\(2 such\).*nearest is"):
         select(detections, ["v1", "v2"], None)
-    kept = select(detections, ["v1", "v2", "v3"], ["Jump"], ignore_unknown=True)
+    kept = select(detections, ["v1", "v2", "v3"], ["Jump"], "leave-out", "leave-out")
     assert rows_of(kept) == [ROWS[0], ROWS[2]]
     assert kept.excluded == {"video not in the truth": 1, "class not in the truth": 2}
 

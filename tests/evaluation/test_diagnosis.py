@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from actionbytes.data.annotations import Instance, Video
 from actionbytes.data.detections import Detections
 from actionbytes.evaluation.diagnosis import KINDS, diagnose
-from actionbytes.evaluation.protocols import PROTOCOLS, in_scoring_order, score
+from actionbytes.evaluation.protocols import PROTOCOLS
+from actionbytes.evaluation.scoring import in_scoring_order, score
 from actionbytes.evaluation.truth import Truth
 
 VIDEOS = {
@@ -57,7 +58,7 @@ def test_sums_agree_with_the_evaluation(worlds, seed, tiou):
     detections = worlds.make_detections(rng, videos, n=100)
     truth = Truth.of(videos)
     d = diagnose(detections, truth, tiou)
-    ordered = in_scoring_order(detections, truth)
+    ordered = in_scoring_order(detections, truth, PROTOCOLS["activitynet"])
     scores = score(ordered, truth, PROTOCOLS["activitynet"], [tiou])
     hits = len(scores.hits[0][0])
     assert np.array_equal(d.ap, scores.ap[0])

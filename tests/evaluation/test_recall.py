@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from actionbytes.data.annotations import Instance, Video
 from actionbytes.data.detections import Detections
 from actionbytes.errors import UserError
-from actionbytes.evaluation.recall import average_recall
+from actionbytes.evaluation.recall import average_recall, recall_metrics
 
 seeds = st.integers(0, 2**32 - 1)
 
@@ -62,6 +62,18 @@ def test_by_hand():
     got = average_recall(proposals, videos)
     assert got.at(100) == 0.5 and got.average_number[-1] == 100
     assert got.auc == pytest.approx(100 * 0.5 * 99 / 100)
+
+
+def test_recall_at_100_is_told_where_rounding_ends_the_curve_just_before(real):
+    from actionbytes.data.annotations import of_subset, read_annotations
+    from actionbytes.data.detections import read_detections
+
+    videos = of_subset(read_annotations(real / "thumos14" / "official_txt"), "test")
+    proposals = read_detections(real / "detections" / "scnn_thumos14_det_0.5.txt.gz")
+    metrics = recall_metrics(proposals, videos)
+    assert metrics["average_number"][-1] == 99.99999999999999
+    assert list(metrics["recall_at"]) == ["1", "5", "10", "50", "100"]
+    assert metrics["recall_at"]["100"] == metrics["average_recall"][-1]
 
 
 def test_empty_inputs():

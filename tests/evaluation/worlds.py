@@ -1,4 +1,4 @@
-"""Random truth and detections: small, crowded, with ties where asked for."""
+"""Random truth and detections: small, crowded, with ties where asked for, and odd in every way where asked for."""
 
 import numpy as np
 
@@ -55,3 +55,43 @@ def truth_as_detections(videos, rng):
     instances = [(v.id, i.label, i.start, i.end) for v in videos.values() for i in v.instances]
     scores = rng.permutation(len(instances)) + 1.0
     return Detections.from_rows((*row, score) for row, score in zip(instances, scores.tolist(), strict=True))
+
+
+def odd_world(rng):
+    """Truth and detections with everything in which evaluators differ: (videos, detections).
+
+    Equal scores and equal overlaps, more than 16 detections of a class and in some worlds more than 16 instances in a
+    video, videos that the truth does not have (first and last by name), bare videos, reversed and empty segments on
+    both sides, duplicates, instances of one snippet or less, Ambiguous segments; times on a grid of s or of snippets.
+    """
+    crowded = rng.random() < 0.3
+    step = rng.choice([1.0, 0.64, 0.5])
+    classes = ["a"] if crowded else ["a", "b"]
+
+    def segments(n):
+        start = rng.integers(0, 12 if crowded else 25, n)
+        length = rng.choice([0, 1, 1, 2, 3, 4, 6], n)
+        length = np.where(rng.random(n) < 0.06, -length, length)
+        return np.stack([start, start + length], 1) * step
+
+    videos = {}
+    for name, count in (("k1", rng.integers(1, 40) if crowded else 8), ("k0", 4), ("m", 3), ("bare", 0)):
+        labels = rng.choice(classes, count)
+        labels[: len(classes)] = classes[:count]
+        instances = [Instance(str(c), *map(float, s)) for c, s in zip(labels, segments(count), strict=True)]
+        instances += [instances[i] for i in rng.integers(0, count, 2 if count and rng.random() < 0.3 else 0)]
+        if count and rng.random() < 0.5:
+            instances.append(Instance("a", 3.0, 3.0 + rng.choice([0.2, 0.64])))
+        ambiguous = tuple(tuple(map(float, s)) for s in segments(rng.integers(3)))
+        videos[name] = Video(name, "test", 60.0, 25.0, tuple(instances), ambiguous)
+    n = int(rng.integers(5, 90))
+    scores = rng.permutation(n) / n if rng.random() < 0.2 else rng.integers(0, rng.choice([2, 4, 12]), n) / 4
+    names = rng.choice(["k1", "k1", "k1", "k0", "m", "bare", "a unknown", "z unknown"], n)
+    rows = zip(names.tolist(), rng.choice(classes, n).tolist(), segments(n).tolist(), scores.tolist(), strict=True)
+    return videos, Detections.from_rows((video, label, *segment, score) for video, label, segment, score in rows)
+
+
+def parts_of(videos):
+    """Instances (video, label, start, end) and Ambiguous segments (video, start, end) in the order of the file."""
+    instances = [(v.id, i.label, i.start, i.end) for v in videos.values() for i in v.instances]
+    return instances, [(v.id, *segment) for v in videos.values() for segment in v.ambiguous]

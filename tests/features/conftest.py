@@ -10,8 +10,8 @@ import torch
 
 from actionbytes.backbones.i3d import I3D
 from actionbytes.backbones.weights import save_i3d
+from actionbytes.features.kinds import FeatureKind
 from actionbytes.features.made_with import MadeWith, WeightFile
-from actionbytes.features.parameters import Extraction
 from actionbytes.video.parameters import Decoding, Flow
 
 
@@ -40,11 +40,9 @@ def made_with(tmp_path_factory) -> MadeWith:
     torch.manual_seed(0)
     for stream, channels in (("rgb", 3), ("flow", 2)):
         save_i3d(I3D(channels, 5, 0.125), folder / f"{stream}.safetensors")
-    rgb, flow = (WeightFile.of(folder / f"{stream}.safetensors") for stream in ("rgb", "flow"))
     return MadeWith(
         decoding=Decoding(short_side=32, crop=32),
         flow=Flow(warps=1, nscales=1, inner_iterations=5, outer_iterations=1),
-        extraction=Extraction(batch=2, dtype="float32"),
-        rgb=rgb,
-        flow_weights=flow,
+        features=FeatureKind(batch=2, dtype="float32"),
+        weights={stream: WeightFile.of(folder / f"{stream}.safetensors") for stream in ("rgb", "flow")},
     )

@@ -6,8 +6,9 @@ import torch
 
 from actionbytes.backbones.i3d import I3D, flow_input, initialize, rgb_input
 from actionbytes.errors import UserError
-from actionbytes.features.compare import centred_cosine, common_share, compare, cosines, settings_apart
-from actionbytes.features.extract import with_flow
+from actionbytes.features.agreement import centred_cosine, common_share, cosines
+from actionbytes.features.compare import compare, settings_apart
+from actionbytes.features.extract import seen_by
 from actionbytes.mini.render import write_video
 from actionbytes.mini.script import scripts
 from actionbytes.mini.world import MiniWorld
@@ -41,14 +42,14 @@ class World:
         weight, bias = self.nets[stream]
         return np.maximum(x @ weight.T + bias, 0).astype(np.float32)
 
-    def made(self, hop=16, chunk=16, start=0, rate=1.0, change=lambda stream, x: x):
-        """Features with a hop and chunk in frames, from a frame on, at `rate` times the frame rate."""
+    def made(self, hop=16, span=16, start=0, rate=1.0, change=lambda stream, x: x):
+        """Features with a hop and span in frames, from a frame on, at `rate` times the frame rate."""
         found = {}
         for name, inputs in self.inputs.items():
             found[name] = {}
             for stream, x in inputs.items():
                 x = change(stream, x[(np.arange(int(len(x) * rate)) / rate).astype(int)])
-                pieces = [x[i : i + chunk].mean(0) for i in range(start, len(x) - chunk + 1, hop)]
+                pieces = [x[i : i + span].mean(0) for i in range(start, len(x) - span + 1, hop)]
                 found[name][stream] = self.features(stream, np.stack(pieces))
         return found
 
@@ -125,14 +126,14 @@ def test_other_units(what, world):
     assert all(words in finding.says for finding in findings)
 
 
-def test_streams_swapped_chunks_pooled_and_rates_of_files(world):
+def test_streams_swapped_spans_pooled_and_rates_of_files(world):
     a = world.made()
     swapped = {name: {"rgb": x["flow"], "flow": x["rgb"]} for name, x in a.items()}
     findings, fits = compare(a, swapped, HOP)
     assert [f.kind for f in findings] == ["streams"]
     assert all(fit.mean > 0.9999 for fit in fits)
     pooled = each(a, lambda s, x: x[: len(x) // 4 * 4].reshape(-1, 4, DIM).mean(1))
-    assert [f.kind for f in compare(a, pooled)[0]] == ["chunk"]
+    assert [f.kind for f in compare(a, pooled)[0]] == ["span"]
     assert "of B is the mean of 4 of A" in compare(a, pooled)[0][0].says
     faster = {name: world.made(rate=rate)[name] for name, rate in zip(a, (0.6, 1.0, 1.2), strict=True)}
     assert [f.kind for f in compare(a, faster)[0]] == ["rates"]
@@ -161,8 +162,8 @@ def test_pure_arithmetic():
     assert centred_cosine(x, x + 5) == pytest.approx(1) and centred_cosine(0 * x, x) == 0
     assert common_share(x, x + 5) == pytest.approx(1)
     assert common_share(x, x + random.normal(size=x.shape)) < 0.05
-    made = {"decoding": {"fps": 25}, "rgb": {"file": "a", "sha256": "1"}}
-    other = {"decoding": {"fps": 10}, "rgb": {"file": "b", "sha256": "1"}}
+    made = {"decoding": {"fps": 25}, "weights": {"rgb": {"file": "a", "sha256": "1"}}}
+    other = {"decoding": {"fps": 10}, "weights": {"rgb": {"file": "b", "sha256": "1"}}}
     assert settings_apart(made, other) == ["decoding.fps: 25 in A, 10 in B"]
     assert settings_apart(made, None) == []
 
@@ -181,15 +182,15 @@ def clip(tmp_path_factory):
 
     def frames(fps=25.0):
         decoded = VideoReader(path, Decoding(fps=fps, short_side=32, crop=32))
-        pairs = list(with_flow(decoded, Flow(warps=1, nscales=3, outer_iterations=2), 1))
+        pairs = list(seen_by(("rgb", "flow"), decoded, Flow(warps=1, nscales=3, outer_iterations=2)))
         return {"rgb": np.stack([p[0] for p in pairs]), "flow": np.stack([p[1] for p in pairs])}
 
     def features(made, hop=16, start=0, change=lambda stream, x: x):
         found = {}
         for stream, x in made.items():
             x = x[start:]
-            chunks = np.stack([x[i : i + 16] for i in range(0, len(x) - 15, hop)])
-            inputs = rgb_input(chunks) if stream == "rgb" else flow_input(chunks)
+            snippets = np.stack([x[i : i + 16] for i in range(0, len(x) - 15, hop)])
+            inputs = rgb_input(snippets) if stream == "rgb" else flow_input(snippets)
             with torch.no_grad():
                 if stream not in models:
                     models[stream] = calibrated(x.shape[-1], inputs)

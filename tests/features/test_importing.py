@@ -1,9 +1,10 @@
 import pickle
 
+import h5py
 import numpy as np
 import pytest
 
-from actionbytes.data.annotations import Instance, Video
+from actionbytes.data.annotations import Instance, Video, write_annotations
 from actionbytes.errors import UserError
 from actionbytes.features.importing import import_videos, read_object_array
 from actionbytes.features.store import load_features
@@ -88,3 +89,30 @@ def test_broken_arrays_are_one_line(tmp_path, content):
     (tmp_path / "x.npy").write_bytes(content)
     with pytest.raises(UserError, match="not a readable NumPy array"):
         read_object_array(tmp_path / "x.npy")
+
+
+def test_span_and_hop_are_what_is_said(tmp_path, arrays):
+    """Snippets of 16 frames every 8: as many as almost twice the seconds that they would cover side by side."""
+    frames = {name: (len(x) - 1) * 8 + 16 for name, x in arrays.items()}
+    videos = {n: Video(n, "test", k / 25, 25.0, (Instance("a", 0, 1),)) for n, k in frames.items()}
+    object_array(tmp_path / "pack.npy", list(arrays.values()))
+    statuses = import_videos(tmp_path / "pack.npy", videos, tmp_path / "a", span=16, hop=8)
+    assert {s.video: (s.status, s.frames) for s in statuses} == {n: ("ok", k) for n, k in frames.items()}
+    assert load_features(tmp_path / "a").hop_s == 0.32
+    statuses = import_videos(tmp_path / "pack.npy", videos, tmp_path / "b")
+    assert "set aside" in {s.status for s in statuses}
+
+
+def test_the_command_has_span_and_hop(tmp_path, cli, arrays):
+    videos = {n: Video(n, "test", ((len(x) - 1) * 4 + 32) / 25, 25.0, ()) for n, x in arrays.items()}
+    object_array(tmp_path / "pack.npy", list(arrays.values()))
+    write_annotations(tmp_path / "a.json", videos)
+    command = ("import-features", tmp_path / "pack.npy", "--annotations", tmp_path / "a.json")
+    status, _, err = cli(*command, "--out", tmp_path / "x", "--span", 32, "--hop", 4)
+    assert status == 0, err
+    with h5py.File(tmp_path / "x" / "test_00.h5") as file:
+        assert {(x.attrs["span"], x.attrs["hop_s"]) for x in file.values()} == {(32, 0.16)}
+    status, _, err = cli(*command, "--out", tmp_path / "y", "--chunk", 32, "--hop", 4)
+    assert status == 0, err
+    assert load_features(tmp_path / "y").hop_s == 0.16
+    assert cli(*command, "--out", tmp_path / "z", "--hop", 0)[0] == 2

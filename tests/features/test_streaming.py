@@ -61,7 +61,7 @@ def test_streaming_gives_the_bytes_of_the_stages(videos, made_with, staged, thre
 def test_one_file(videos, made_with, staged):
     features, reader = file_features(videos[1], made_with, made_with.streams())
     assert features.streams["rgb"].tobytes() == staged[0]["0"]["rgb"].tobytes() and reader.frames == 70
-    for path, words in ((videos[0], "empty"), (videos[2], "shorter than one snippet")):
+    for path, words in ((videos[0], "empty"), (videos[2], "one snippet needs 16")):
         with pytest.raises(BrokenVideo, match=words):
             file_features(path, made_with, made_with.streams())
 
@@ -71,7 +71,7 @@ def test_a_network_that_fails_ends_everything(videos, made_with):
         raise RuntimeError("no memory")
 
     with pytest.raises(RuntimeError, match="no memory"):
-        list(stream_features(videos[1:], made_with, (fails, fails)))
+        list(stream_features(videos[1:], made_with, {"rgb": fails, "flow": fails}))
     gc.collect()
     assert not [thread for thread in threading.enumerate() if thread.name == "ahead"]
 

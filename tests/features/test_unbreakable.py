@@ -34,10 +34,10 @@ videos, made_with = Path(sys.argv[1]), MadeWith.model_validate_json(Path(sys.arg
 guarded = stages._guarded
 
 def make(out):
-    def logged(one, entry, path):
+    def logged(stage, video, path):
         with (out / "log").open("a") as log:
-            print(f"{one.__qualname__} {entry.video}", file=log)
-        return guarded(one, entry, path)
+            print(f"{stage.__qualname__} {video.video}", file=log)
+        return guarded(stage, video, path)
 
     stages._guarded = logged
     entries = [Entry(p.stem, "test", p.name) for p in sorted(videos.glob("*.avi"))]
@@ -162,8 +162,9 @@ def decoded(real, tmp_path_factory):
 def test_every_real_clip_goes_through(decoded):
     assert len(decoded) >= 18
     aside = {name: row["reason"] for name, row in decoded.items() if row["status"] == "set aside"}
-    assert aside == {"video_0": "has 3 frames at 25 fps; one snippet needs 16"}
-    assert all(int(row["frames"]) >= 16 for name, row in decoded.items() if name not in aside)
+    assert aside == {}
+    assert all(int(row["frames"]) >= 16 for name, row in decoded.items() if name != "video_0")
+    assert decoded["video_0"]["frames"] == "3"  # whether that is enough depends on the span, which decoding ignores
 
 
 def test_the_corrupted_ones_are_marked_with_what_was_kept(decoded):

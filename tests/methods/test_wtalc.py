@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from actionbytes.methods.layers import linear, threads
+from actionbytes.methods.layers import linear
 from actionbytes.methods.sets import Batch
 from actionbytes.methods.wtalc.network import Wtalc, coactivity_loss, kmax_scores, mil_loss, relu_dropout
 from actionbytes.methods.wtalc.parameters import WtalcParameters
+from actionbytes.threads import threads
 
 
 @pytest.fixture(scope="module")

@@ -120,7 +120,9 @@ def stored(tmp_path_factory):
     folder, rng = tmp_path_factory.mktemp("stored"), np.random.default_rng(0)
     write_stills(folder / "stills.h5", {n: np.zeros((t, 4, 4, 3), np.uint8) for n, t in LENGTHS.items()}, 0.64)
     features = {
-        name: VideoFeatures({s: rng.normal(size=(t, 6)).astype(np.float32) for s in STREAMS}, 0.64 * t, 16 * t, 25, 16)
+        name: VideoFeatures(
+            {s: rng.normal(size=(t, 6)).astype(np.float32) for s in STREAMS}, 0.64 * t, 16 * t, 25, 16, 0.64
+        )
         for name, t in LENGTHS.items()
     }
     write_shard(folder / "shard.h5", features.items(), {})

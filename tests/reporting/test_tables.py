@@ -4,7 +4,7 @@ import io
 import pytest
 
 from actionbytes.errors import UserError
-from actionbytes.evaluation.metrics import value_at
+from actionbytes.evaluation.metrics import read_cell
 from actionbytes.papers.declared import Column, Row, Table
 from actionbytes.reporting.tables import COLUMNS, as_csv, as_latex, as_markdown, fill
 
@@ -65,5 +65,40 @@ def test_videos_set_aside_are_counted():
 
 def test_a_threshold_that_was_not_computed_is_an_error():
     with pytest.raises(UserError, match="not computed at tIoU"):
-        value_at(metrics(1.0, 2.0), "wtalc", 0.7, [])
-    assert value_at(metrics(1.0, 2.0), "wtalc", "average", [0.3, 0.5]) == 1.5
+        read_cell(metrics(1.0, 2.0), "wtalc", "mAP", 0.7, [])
+    assert read_cell(metrics(1.0, 2.0), "wtalc", "mAP", "average", [0.3, 0.5]) == 1.5
+
+
+ROWS = [Row(method="Baseline", experiment="b")]
+
+
+def test_recognition_and_proposals_fill_their_cells():
+    """A table of accuracies by part, and one with a column of AUC beside mAP."""
+    counts = {"videos": {"evaluated": 21, "listed": 22}}
+    parts = {"rgb": 70.0, "flow": 80.0, "fusion": 90.0}
+    measured = {
+        "recognition": {part: {"accuracy": value, "map": 0.0, **counts} for part, value in parts.items()},
+        "ar-an": {"auc": 55.5, **counts},
+        "activitynet": {"tiou": [0.5], "map": [24.0], "videos": {"evaluated": 20, "listed": 22}},
+    }
+    accuracy = TABLE.model_copy(
+        update={
+            "protocol": "accuracy",
+            "metric": "accuracy",
+            "rows": ROWS,
+            "columns": [Column(dataset="thumos14", parts=list(parts))],
+        }
+    )
+    cells = fill(accuracy, {(0, "thumos14"): [measured]})
+    assert [cells[0, "thumos14", part].mean for part in parts] == [70.0, 80.0, 90.0]
+    assert cells[0, "thumos14", "rgb"].videos == "21/22"
+    columns = [
+        Column(key="auc", dataset="thumos14", metric="AUC", parts=["AUC"]),
+        Column(dataset="thumos14", tiou=["average"], average_over=[0.5]),
+    ]
+    cells = fill(
+        TABLE.model_copy(update={"columns": columns, "protocol": "unstated", "rows": ROWS}),
+        {(0, "thumos14"): [measured]},
+    )
+    assert (cells[0, "auc", "AUC"].mean, cells[0, "thumos14", "average"].mean) == (55.5, 24.0)
+    assert (cells[0, "auc", "AUC"].videos, cells[0, "thumos14", "average"].videos) == ("21/22", "20/22")

@@ -45,7 +45,7 @@ def files(tmp_path_factory):
         instances = [Instance(CLASSES[k % 3], 1.28, 3.2)]
         instances += [Instance("wave", 5.76, 9.0)] if k % 2 == 0 else []
         videos[f"v{k:02d}"] = Video(f"v{k:02d}", "validation", STEPS * HOP, 25.0, tuple(instances))
-        features[f"v{k:02d}"] = VideoFeatures({"rgb": x, "flow": x[:, :2] + 100}, STEPS * HOP, STEPS * 16, 25.0, 16)
+        features[f"v{k:02d}"] = VideoFeatures({"rgb": x, "flow": x[:, :2] + 100}, STEPS * HOP, 160, 25.0, 16, HOP)
     videos["empty"] = Video("empty", "validation", 6.4, 25.0)
     write_shard(folder / "all.h5", features.items(), {"made": "for a test"})
     write_annotations(folder / "annotations.json", videos)

@@ -9,7 +9,7 @@ import pytest
 from actionbytes.errors import UserError
 from actionbytes.video import isolated
 from actionbytes.video.decode import BrokenVideo, VideoReader
-from actionbytes.video.isolated import KNOWN, IsolatedReader
+from actionbytes.video.isolated import REPORTED, IsolatedReader
 from actionbytes.video.parameters import Decoding
 
 
@@ -39,7 +39,7 @@ def test_the_same_frames_and_attributes(video, small, children):
     here, there = VideoReader(video, small), IsolatedReader(video, small)
     for _ in range(2):
         assert all(np.array_equal(a, b) for a, b in zip(here, there, strict=True))
-        assert [getattr(here, name) for name in KNOWN] == [getattr(there, name) for name in KNOWN]
+        assert [getattr(here, name) for name in REPORTED] == [getattr(there, name) for name in REPORTED]
     cut = (1.0, 2.0)
     frames = list(IsolatedReader(video, small, cut))
     assert all(np.array_equal(a, b) for a, b in zip(frames, VideoReader(video, small, cut), strict=True))

@@ -10,8 +10,6 @@ with job(snakemake):
     features = snakemake.params.features
     clips, out = features.clips, Path(snakemake.output[0])
     features.recipe.write(out.parent)
-    rgb, flow = (WeightFile.of(path) for path in features.weights)
-    made_with = MadeWith(
-        decoding=clips.decoding, flow=clips.flow, extraction=features.extraction, rgb=rgb, flow_weights=flow
-    )
+    weights = {stream: WeightFile.of(path) for stream, path in zip(("rgb", "flow"), features.weights, strict=True)}
+    made_with = MadeWith(decoding=clips.decoding, flow=clips.flow, features=features.kind, weights=weights)
     extract_shard(Path(snakemake.input.frames), Path(snakemake.input.flow), out, made_with, features.recipe, lines)

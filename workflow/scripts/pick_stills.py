@@ -1,11 +1,11 @@
-"""One frame a snippet of a few videos, picked by a hash of their ids, so that nobody chose them."""
+"""A frame now and then of a few videos, picked by a hash of their ids, so that nobody chose them."""
 
 import hashlib
 from pathlib import Path
 
 from actionbytes.data.manifests import read_manifest
 from actionbytes.steps.job import job
-from actionbytes.video.stills import CHUNK, pick_stills, write_stills
+from actionbytes.video.stills import EVERY, pick_stills, write_stills
 
 with job(snakemake):
     stills = snakemake.params.stills
@@ -13,4 +13,4 @@ with job(snakemake):
     entries.sort(key=lambda entry: hashlib.sha256(entry.video.encode()).digest())
     videos = ((entry.video, stills.home / entry.file) for entry in entries)
     found = pick_stills(videos, stills.videos, stills.decoding)
-    write_stills(Path(snakemake.output[0]), found, CHUNK / stills.decoding.fps)
+    write_stills(Path(snakemake.output[0]), found, EVERY / stills.decoding.fps)

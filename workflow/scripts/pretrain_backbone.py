@@ -9,12 +9,12 @@ with job(snakemake):
     what, out = snakemake.params.weights, Path(snakemake.output[0])
     what.recipe.write(out.parent)
     pretrain_stream(
-        snakemake.wildcards.stream,
-        [Path(path) for path in snakemake.input],
-        what.clips.home / "annotations.json",
-        what.width,
-        what.pretraining,
-        what.seed,
-        out,
-        print,
+        stream=snakemake.wildcards.stream,
+        folders=[Path(path) for path in snakemake.input],
+        annotations=what.clips.home / "annotations.json",
+        width=what.width,
+        pretraining=what.pretraining,
+        seed=what.seed,
+        out=out,
+        progress=print,
     )

@@ -1,1 +1,1 @@
-
+"""Backbones: networks that turn snippets of frames or flow into feature vectors, and their weights."""

@@ -1,7 +1,7 @@
 """Pretraining a narrow I3D on trimmed clips, for worlds too small or too different for the published weights.
 
-The papers rest on I3D trained on Kinetics-400 by others; the mini world rests on this. Clips in, network out; the only
-file is the checkpoint that makes it resumable.
+The papers use I3D as others trained it on Kinetics-400; the mini world uses this. The only file that is written is the
+checkpoint from which a run that was killed goes on.
 """
 
 import hashlib
@@ -16,18 +16,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from actionbytes.backbones.i3d import CHUNK, I3D, flow_input, initialize, rgb_input
+from actionbytes.backbones.i3d import CHANNELS, I3D, flow_input, initialize, rgb_input
 from actionbytes.backbones.parameters import Pretraining
 from actionbytes.errors import UserError
+from actionbytes.files import whole
+from actionbytes.threads import threads
 
 __all__ = ["Pretraining", "augmented", "pretrain", "split"]
 
-CHANNELS = {"rgb": 3, "flow": 2}
+SPAN = 16  # frames of the snippets that BatchNorm is measured on, and the fewest that a clip may have
 Row = dict[str, float | None]
+"""One line of the log, an epoch."""
+
+Stream = Literal["rgb", "flow"]
 
 
 def pretrain(
-    stream: Literal["rgb", "flow"],
+    stream: Stream,
     clips: Sequence[np.ndarray],
     labels: Sequence[int] | np.ndarray,
     width: float,
@@ -36,45 +41,59 @@ def pretrain(
     state: Path | None = None,
     progress: Callable[[Row], Any] | None = None,
 ) -> tuple[I3D, list[Row]]:
-    """Train an I3D of `width` on trimmed clips and their classes.
+    """Train an I3D on trimmed clips and their classes.
 
-    clips: per clip RGB (T, S, S, 3) uint8, or flow in pixels (T, S, S, 2) of any float type; one S, T at least 16.
-    labels: class of each clip, 0 to C - 1. progress: called with the log's row after each epoch. state: checkpoint,
-    written after each epoch; a run that was killed goes on from it and ends in the same bits. It is left there when all
-    is done, and ignored if it comes from other parameters, seed or clips.
+    A window of each clip is cut into snippets; the mean of their logits goes into the cross-entropy, so that the
+    network learns from what it is given when features are extracted. BatchNorm's running statistics are useless after
+    so few steps, so they are measured anew on snippets of the training clips at the end.
 
-    A window of each clip is cut in chunks; the mean of their logits is what the cross-entropy sees, so that the network
-    learns from what it will be given when features are extracted. BatchNorm's running statistics are useless after so
-    few steps, so they are measured anew on chunks of training clips at the end.
+    Args:
+        stream: Which stream the clips are for.
+        clips: RGB frames (T, S, S, 3) uint8, or flow in pixels (T, S, S, 2) of any float type, per clip; one S for all,
+            T at least 16.
+        labels: Class of each clip, 0 to C - 1.
+        width: Factor of I3D's channel counts, a multiple of 1/8.
+        parameters: How to train.
+        seed: Of the weights, the order and the augmentation.
+        state: Checkpoint, written after each epoch. A run that was killed goes on from it and ends in the same bits. It
+            is left in place at the end, and ignored where it is of other parameters, another seed or other clips.
+        progress: Called with the log's row after each epoch.
 
-    Returns the network in eval mode and the log: a row per epoch (`epoch, learning_rate, loss, accuracy`, over the
-    augmented training clips); in the last row `held_out`, the accuracy on whole clips that were not trained on. Same
-    arguments, same bits, whatever torch's own number of threads. Raises UserError for clips that cannot be used.
+    Returns:
+        The network in eval mode and the log: a row per epoch (`epoch, learning_rate, loss, accuracy`, over the
+        augmented training clips). The last row has `held_out` too, the accuracy on whole clips that were not trained
+        on; it is None where every class has one clip only. The same arguments give the same bits, whatever torch's own
+        number of threads.
+
+    Raises:
+        UserError: The clips cannot be used, training diverged, or the checkpoint is damaged.
     """
     labels = np.asarray(labels)
     _check(stream, clips, labels)
     train, held_out = split(labels, parameters.held_out, np.random.default_rng(seed))
-    threads = torch.get_num_threads()
-    torch.set_num_threads(parameters.threads)
-    try:
-        with torch.random.fork_rng(devices=[]):
-            model = I3D(CHANNELS[stream], int(labels.max()) + 1, width)
-            initialize(model, torch.Generator().manual_seed(seed))
-            model.dropout.p = parameters.dropout
-            trainer = _Trainer(stream, clips, labels, train, model, parameters, seed)
-            log = trainer.run(state, progress)
-            trainer.measure_statistics()
-        model = model.to(memory_format=torch.contiguous_format).eval()
-        log[-1]["held_out"] = (
-            trainer.accuracy(held_out) if len(held_out) else None
-        )  # a class of one clip holds none out
-    finally:
-        torch.set_num_threads(threads)
+    with threads(parameters.threads), torch.random.fork_rng(devices=[]):
+        model = I3D(CHANNELS[stream], int(labels.max()) + 1, width)
+        initialize(model, torch.Generator().manual_seed(seed))
+        model.dropout.p = parameters.dropout
+        trainer = _Trainer(stream, clips, labels, train, model, parameters, seed)
+        log = trainer.run(state, progress)
+        trainer.measure_statistics()
+        model = model.to(memory_format=torch.contiguous_format).eval()  # type: ignore[call-overload]
+        log[-1]["held_out"] = trainer.accuracy(held_out) if len(held_out) else None
     return model, log
 
 
 def split(labels: np.ndarray, share: float, rng: np.random.Generator) -> tuple[np.ndarray, np.ndarray]:
-    """Indices to train on and indices held out: of each class the share, at least one of two, in random order."""
+    """Split clips into those to train on and those held out, class by class.
+
+    Args:
+        labels: (N,) class of each clip.
+        share: Share of each class to hold out; of two clips at least one is, of one clip none.
+        rng: Draws which.
+
+    Returns:
+        Sorted indices to train on, and sorted indices held out.
+    """
     train, held_out = [], []
     for label in np.unique(labels):
         members = rng.permutation(np.flatnonzero(labels == label))
@@ -85,11 +104,11 @@ def split(labels: np.ndarray, share: float, rng: np.random.Generator) -> tuple[n
 
 
 class _Trainer:
-    """What the epochs share."""
+    """The network with its optimizer, and the clips that it learns from."""
 
     def __init__(
         self,
-        stream: str,
+        stream: Stream,
         clips: Sequence[np.ndarray],
         labels: np.ndarray,
         train: np.ndarray,
@@ -98,7 +117,8 @@ class _Trainer:
         seed: int,
     ) -> None:
         self.stream, self.clips, self.labels, self.train = stream, clips, labels, train
-        self.model, self.parameters, self.seed = model.to(memory_format=torch.channels_last_3d), parameters, seed
+        self.parameters, self.seed = parameters, seed
+        self.model: I3D = model.to(memory_format=torch.channels_last_3d)  # type: ignore[call-overload]
         weights = [p for p in model.parameters() if p.ndim > 1]
         others = [p for p in model.parameters() if p.ndim <= 1]
         groups = [{"params": weights, "weight_decay": parameters.weight_decay}, {"params": others, "weight_decay": 0.0}]
@@ -106,7 +126,7 @@ class _Trainer:
         self.batches = max(1, len(train) // parameters.batch)  # an epoch's odd rest waits for another epoch's order
 
     def run(self, state: Path | None, progress: Callable[[Row], Any] | None) -> list[Row]:
-        """All epochs, from the checkpoint on if there is one of this very run."""
+        """Train for all epochs, from the checkpoint on if there is one of this very run, and return the log."""
         log = self._resumed(state)
         for epoch in range(len(log), self.parameters.epochs):
             torch.manual_seed(_mixed(self.seed, epoch))  # dropout cannot be given a generator
@@ -140,7 +160,7 @@ class _Trainer:
         return rng.permutation(self.train)[: self.batches * self.parameters.batch]
 
     def _rate(self, done: float) -> float:
-        """Learning rate when `done` of all steps are behind: up linearly, down along a cosine."""
+        """Learning rate after the share `done` of all steps: up linearly, down along a cosine."""
         warmup = self.parameters.warmup
         shape = done / warmup if done < warmup else 0.5 * (1 + math.cos(math.pi * (done - warmup) / (1 - warmup)))
         return self.parameters.learning_rate * shape
@@ -150,18 +170,22 @@ class _Trainer:
         return self._input(np.stack([augmented(self.clips[i], self.parameters, self.stream, rng) for i in batch]))
 
     def _input(self, frames: np.ndarray) -> Tensor:
-        x = rgb_input(frames) if self.stream == "rgb" else flow_input(np.float32(frames), self.parameters.flow_bound)
+        x = (
+            rgb_input(frames)
+            if self.stream == "rgb"
+            else flow_input(frames.astype(np.float32), self.parameters.flow_bound)
+        )
         return x.contiguous(memory_format=torch.channels_last_3d)
 
-    def _logits(self, x: Tensor, chunk: int) -> Tensor:
-        """(B, Cin, T, S, S) -> (B, C): the mean over chunks of `chunk` frames."""
-        count = x.shape[2] // chunk
-        x = x.unflatten(2, (count, chunk)).transpose(1, 2).flatten(0, 1)  # (B * count, Cin, chunk, S, S)
+    def _logits(self, x: Tensor, span: int) -> Tensor:
+        """(B, Cin, T, S, S) -> (B, C): the mean over the snippets of `span` frames in T."""
+        count = x.shape[2] // span
+        x = x.unflatten(2, (count, span)).transpose(1, 2).flatten(0, 1)  # (B * count, Cin, span, S, S)
         return self.model(x).unflatten(0, (-1, count)).mean(1)
 
     @torch.no_grad()
     def measure_statistics(self) -> None:
-        """BatchNorm's statistics: plain means over whole training clips, in the chunks that features are made of."""
+        """BatchNorm's statistics: plain means over whole training clips, cut into snippets as for features."""
         norms = [module for module in self.model.modules() if isinstance(module, nn.BatchNorm3d)]
         momenta = [norm.momentum for norm in norms]
         for norm in norms:
@@ -169,29 +193,27 @@ class _Trainer:
             norm.momentum = None
         self.model.train()
         rng = np.random.default_rng([self.seed, self.parameters.epochs])
-        chunks = [(i, start) for i in self.train for start in range(0, len(self.clips[i]) - CHUNK + 1, CHUNK)]
-        size = self.parameters.batch * self.parameters.window // CHUNK  # chunks of a batch, as in training
-        for batch in np.array_split(rng.permutation(chunks), max(1, len(chunks) // size)):
-            self.model(self._input(np.stack([self.clips[i][start : start + CHUNK] for i, start in batch])))
+        snippets = [(i, start) for i in self.train for start in range(0, len(self.clips[i]) - SPAN + 1, SPAN)]
+        size = self.parameters.batch * self.parameters.window // SPAN  # snippets of a batch, as in training
+        for batch in np.array_split(rng.permutation(snippets), max(1, len(snippets) // size)):
+            self.model(self._input(np.stack([self.clips[i][start : start + SPAN] for i, start in batch])))
         for norm, momentum in zip(norms, momenta, strict=True):
             norm.momentum = momentum
 
     @torch.inference_mode()
     def accuracy(self, indices: np.ndarray) -> float:
-        """Share of clips whose class the mean logits over their chunks name."""
+        """Share of the clips `indices` whose class has the largest mean logit over their snippets."""
         right = 0
         for i in indices:
             clip = self.clips[i]
-            x = self._input(clip[None, : len(clip) // CHUNK * CHUNK])
-            right += int(self._logits(x, CHUNK).argmax() == self.labels[i])
+            x = self._input(clip[None, : len(clip) // SPAN * SPAN])
+            right += int(self._logits(x, SPAN).argmax() == self.labels[i])
         return right / len(indices)
 
     def _save(self, state: Path, log: list[Row]) -> None:
-        state.parent.mkdir(parents=True, exist_ok=True)
-        partial = state.with_name(state.name + ".partial")
         content = {"model": self.model.state_dict(), "optimizer": self.optimizer.state_dict(), "log": log}
-        torch.save({"run": self._fingerprint(), **content}, partial)
-        partial.replace(state)
+        with whole(state) as partial:
+            torch.save({"run": self._fingerprint(), **content}, partial)
 
     def _resumed(self, state: Path | None) -> list[Row]:
         if state is None or not state.is_file():
@@ -209,7 +231,7 @@ class _Trainer:
         return saved["log"]
 
     def _fingerprint(self) -> str:
-        """What a checkpoint must agree on; of the clips, lengths and the first frames stand for all."""
+        """Digest of what a checkpoint must agree on; of the clips, their lengths and first frames."""
         about = [self.stream, self.model.width, self.seed, self.parameters.model_dump(), torch.__version__]
         digest = hashlib.sha256(json.dumps([about, self.labels.tolist(), [len(c) for c in self.clips]]).encode())
         for clip in self.clips:
@@ -218,9 +240,16 @@ class _Trainer:
 
 
 def augmented(clip: np.ndarray, parameters: Pretraining, stream: str, rng: np.random.Generator) -> np.ndarray:
-    """A random window of a clip (T, S, S, c), perhaps mirrored, cropped at random: (window, crop * S, crop * S, c).
+    """A random window of a clip, perhaps mirrored, cropped at random.
 
-    A clip shorter than the window is repeated from its start.
+    Args:
+        clip: (T, S, S, c); where it is shorter than the window, it is repeated from its start.
+        parameters: Window in frames, crop as a share of S, and whether to mirror.
+        stream: "rgb" or "flow", whose horizontal component changes its sign when mirrored.
+        rng: Draws window, mirroring and crop.
+
+    Returns:
+        (window, crop * S, crop * S, c).
     """
     start = rng.integers(max(1, len(clip) - parameters.window + 1))
     frames = clip[(start + np.arange(parameters.window)) % len(clip)]
@@ -246,5 +275,5 @@ def _check(stream: str, clips: Sequence[np.ndarray], labels: np.ndarray) -> None
     for number, clip in enumerate(clips):
         if clip.ndim != 4 or clip.shape[1:] != shape[1:] or clip.shape[-1] != CHANNELS[stream]:
             raise UserError(f"pretraining: clip {number} is {clip.shape}, not like the first {shape} for {stream}")
-        if len(clip) < CHUNK:
-            raise UserError(f"pretraining: clip {number} has {len(clip)} frames; the least is {CHUNK}")
+        if len(clip) < SPAN:
+            raise UserError(f"pretraining: clip {number} has {len(clip)} frames; the least is {SPAN}")

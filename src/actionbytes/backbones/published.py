@@ -12,7 +12,15 @@ BLOCK = 1 << 20
 
 @dataclass(frozen=True)
 class Published:
-    """A published file: what it is called, which stream it is for, and its git blob id at the named commit."""
+    """A published file.
+
+    Attributes:
+        name: File name in the repository.
+        stream: Stream that the weights are for.
+        git_blob: Id of its bytes in git at `commit`.
+        repository: On GitHub.
+        commit: Of the repository.
+    """
 
     name: str
     stream: str
@@ -40,7 +48,7 @@ def git_blob_id(path: Path) -> str:
 def identify(path: Path) -> Published | None:
     """The published file with exactly these bytes, or None."""
     blob = git_blob_id(path)
-    return next((known for known in PUBLISHED if known.git_blob == blob), None)
+    return next((published for published in PUBLISHED if published.git_blob == blob), None)
 
 
 def _digest(path: Path, digest: "hashlib._Hash") -> str:

@@ -10,13 +10,13 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
-from actionbytes.backbones.i3d import I3D
+from actionbytes.backbones.i3d import CHANNELS, I3D
 from actionbytes.backbones.published import git_blob_id, identify, weights_digest
 from actionbytes.errors import UserError
+from actionbytes.files import whole
 
-__all__ = ["STREAMS", "git_blob_id", "identify", "load_i3d", "read_weights", "save_i3d", "weights_digest"]
+__all__ = ["git_blob_id", "identify", "load_i3d", "read_weights", "save_i3d", "weights_digest"]
 
-STREAMS = {"rgb": 3, "flow": 2}  # channels
 STEM, LOGITS = "Conv3d_1a_7x7.conv3d.weight", "logits.conv3d.weight"
 STEM_CHANNELS = 64  # at width 1
 COUNTER = "num_batches_tracked"  # PyTorch 0.3, which wrote the published files, did not know it
@@ -24,19 +24,26 @@ SUFFIXES = (".safetensors", ".pt", ".pth")
 
 
 def load_i3d(path: Path, stream: str | None = None, num_classes: int | None = None) -> I3D:
-    """An I3D in eval mode, its channels, classes and width taken from the weights in `path`.
+    """An I3D in eval mode, its channels, classes and width taken from the weights in a file.
 
-    Every key of the network must be there with its shape, and no other; only `num_batches_tracked` may be missing
-    (methods.md 1.1). Raises UserError if the file is missing, broken, made for another network, for another `stream`
-    ("rgb" or "flow") or for another number of classes than asked for.
+    Every key of the network must be there with its shape, and no other; only `num_batches_tracked` may be missing,
+    which PyTorch 0.3 did not write.
+
+    Args:
+        path: A `.safetensors`, `.pt` or `.pth` file.
+        stream: "rgb" or "flow", if the weights must be those of one.
+        num_classes: Outputs of the logits, if their number must be a certain one.
+
+    Raises:
+        UserError: The file is missing, broken, made for another network, stream or number of classes.
     """
     state, _ = read_weights(path)
     model = _model_of(state, path)
-    if stream is not None and model.in_channels != STREAMS[stream]:
-        made_for = next((name for name, channels in STREAMS.items() if channels == model.in_channels), "no known")
+    if stream is not None and model.in_channels != CHANNELS[stream]:
+        made_for = next((name for name, channels in CHANNELS.items() if channels == model.in_channels), "no known")
         raise UserError(
             f"{path}: takes {model.in_channels} channels, so it is for the {made_for} stream; "
-            f"give the {stream} stream weights with {STREAMS[stream]} channels"
+            f"give the {stream} stream weights with {CHANNELS[stream]} channels"
         )
     if num_classes is not None and model.num_classes != num_classes:
         raise UserError(
@@ -47,19 +54,24 @@ def load_i3d(path: Path, stream: str | None = None, num_classes: int | None = No
 
 
 def save_i3d(model: I3D, path: Path, about: dict[str, Any] | None = None) -> None:
-    """Write `model` as safetensors, whole or not at all; `about` (JSON) says where it comes from.
+    """Write a model as safetensors, whole or not at all; the same weights and `about` give the same bytes.
 
-    The same weights and `about` give the same bytes.
+    Args:
+        model: The network.
+        path: The file to write; folders are made as needed.
+        about: JSON values that say where the weights come from.
     """
     state = {key: value.detach().cpu().contiguous() for key, value in model.state_dict().items()}
-    partial = path.with_name(path.name + ".partial")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_file(state, partial, metadata={"about": json.dumps(about or {}, sort_keys=True)})
-    partial.replace(path)
+    with whole(path) as partial:
+        save_file(state, partial, metadata={"about": json.dumps(about or {}, sort_keys=True)})
 
 
 def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    """Tensors by key, on the CPU, and what the file says about itself (empty for a `.pt`)."""
+    """Tensors by key, on the CPU, and what the file says about itself (empty for a `.pt`).
+
+    Raises:
+        UserError: The file is missing, empty, damaged, or holds more than tensors.
+    """
     if not path.is_file():
         raise UserError(f"{path}: no such file of weights")
     if path.stat().st_size == 0:

@@ -1,13 +1,15 @@
 """`actionbytes analyze`: where detections fail, as CSV and pictures."""
 
 from pathlib import Path
+from typing import Literal
 
 import click
 
 from actionbytes.commands.inputs import load
 from actionbytes.commands.options import group_options, input_options, table
 from actionbytes.errors import UserError
-from actionbytes.evaluation.truth import Quirks
+from actionbytes.evaluation.parameters import Quirks
+from actionbytes.parameters import validated
 
 
 @click.command()
@@ -23,7 +25,7 @@ def analyze(
     subset: str | None,
     ignore_unknown: bool,
     drop_invalid: bool,
-    class_numbers: str | None,
+    class_numbers: Literal["position", "challenge"] | None,
     out: Path,
     tiou: float,
     background: float,
@@ -44,9 +46,10 @@ def analyze(
     if not 0 < background <= tiou:
         raise UserError(f"--background {background:g}: must be above 0 and at most --tiou {tiou:g}")
     edges = _edges(lengths) if lengths else None
-    detections, videos, classes = load(det, gt, subset, ignore_unknown, drop_invalid, class_numbers)
-    detections = select(detections, videos, classes, ignore_unknown)
-    kept, changes = apply_quirks(videos, Quirks(**quirks))
+    unknown: Literal["refuse", "leave-out"] = "leave-out" if ignore_unknown else "refuse"
+    detections, videos, classes = load(det, gt, subset, unknown, drop_invalid, class_numbers)
+    detections = select(detections, videos, classes, unknown, unknown)
+    kept, changes = apply_quirks(videos, validated(Quirks, quirks, "analyze"))
     diagnosis = diagnose(detections, Truth.of(kept), tiou, background, length_edges=edges)
     paths = write_analysis(diagnosis, out)
     counts = np.bincount(diagnosis.kind, minlength=len(KINDS))

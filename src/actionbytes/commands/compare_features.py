@@ -2,15 +2,11 @@
 
 import sys
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from actionbytes.commands.inputs import made_with_of
 from actionbytes.commands.options import FILE, report
-
-if TYPE_CHECKING:
-    pass
 
 
 @click.command("compare-features")
@@ -18,14 +14,14 @@ if TYPE_CHECKING:
 @click.argument("b", type=FILE)
 @click.option("--videos", default=20, show_default=True, help="At most so many of the videos that both have; 0: all.")
 def compare_features(a: Path, b: Path, videos: int) -> None:
-    """Say what sets the features B apart from A: frame rate, hop, chunk, offset, stream order, flow, units.
+    """Say what sets the features B apart from A: frame rate, hop, span, offset, stream order, flow, units.
 
     A and B are shards (.h5), folders of shards, or folders of .npy (rgb/ and flow/, or joint arrays, taken as rgb then
     flow). What differs in their recorded settings is listed first; the rest comes from the arrays alone, so it is the
     likeliest cause and not a proof: `actionbytes features --verify` is one. Exit status 1 where they differ.
     """
     from actionbytes.errors import UserError
-    from actionbytes.features.compare import compare, settings_apart
+    from actionbytes.features.compare import agree, compare, settings_apart
     from actionbytes.features.importing import stored_features, stored_names
 
     settings = [made_with_of(path) for path in (a, b)]
@@ -33,13 +29,13 @@ def compare_features(a: Path, b: Path, videos: int) -> None:
     if not both:
         raise UserError(f"{a} and {b} have no video in common; videos go by the names of their files")
     chosen = both[:: max(1, len(both) // videos)][:videos] if videos else both
-    found = [dict(stored_features(path, chosen)) for path in (a, b)]
+    features_a, features_b = (dict(stored_features(path, chosen)) for path in (a, b))
     rate = settings[0]["decoding"]["fps"] if settings[0] else None
-    hop = settings[0]["extraction"]["chunk"] / rate if rate else None
+    hop_s = settings[0]["features"]["hop"] / rate if settings[0] else None
     for line in settings_apart(*settings):
         print(f"recorded: {line}")
-    findings, fits = compare(*found, hop, rate)
+    findings, fits = compare(features_a, features_b, hop_s, rate)
     print(f"{len(chosen)} of {len(both)} videos that both have")
     report(findings, fits)
-    if any(finding.kind not in ("same", "close") for finding in findings):
+    if not agree(findings):
         sys.exit(1)

@@ -3,33 +3,37 @@
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import click
+from click.core import ParameterSource
 
 from actionbytes.commands.inputs import load
 from actionbytes.commands.options import group_options, input_options, table
 from actionbytes.data.annotations import Video
-from actionbytes.data.detections import Detections
 from actionbytes.errors import UserError
-from actionbytes.evaluation.detection import Evaluation, evaluate_all, parse_tiou
+from actionbytes.evaluation.detection import DetectionMetrics, evaluate_all, parse_tiou
+from actionbytes.evaluation.parameters import AR_AN, Evaluation, without_effect
 from actionbytes.evaluation.protocols import PROTOCOLS
-from actionbytes.evaluation.truth import Quirks
+from actionbytes.evaluation.recall import TIOU, RecallMetrics, recall_metrics
 from actionbytes.files import read_text, write_file
-
-RECALL_AT = (1, 5, 10, 50, 100)
+from actionbytes.parameters import validated
 
 
 @click.command()
 @input_options
 @click.option(
     "--protocol",
-    type=click.Choice([*PROTOCOLS, "all", "ar-an"]),
+    type=click.Choice([*PROTOCOLS, "all", AR_AN]),
     default="activitynet",
     show_default=True,
     help="Whose rules; docs/protocols.md puts them side by side. ar-an: recall of proposals, labels ignored.",
 )
-@click.option("--tiou", help="Thresholds, as in 0.1:0.9:0.1 or 0.3,0.5.  [default: 0.1:0.9:0.1; ar-an 0.5:0.95:0.05]")
+@click.option(
+    "--tiou",
+    help="Thresholds, as in 0.1:0.9:0.1, 0.3,0.5 or linspace:0.1:0.9:9 (the floats of NumPy's linspace).  "
+    "[default: 0.1:0.9:0.1; ar-an 0.5:0.95:0.05]",
+)
 @click.option("--per-class", is_flag=True, help="Print the AP of every class too.")
 @click.option("--out", type=click.Path(path_type=Path), multiple=True, help="Write a .json or a .csv; may be repeated.")
 @click.option(
@@ -37,35 +41,54 @@ RECALL_AT = (1, 5, 10, 50, 100)
     type=click.Path(path_type=Path),
     help="File with the names of the videos that were processed, one a line; mAP on all videos is printed too.",
 )
+@click.option(
+    "--reversed",
+    "reversed_segments",
+    type=click.Choice(["refuse", "drop", "swap", "count"]),
+    default="refuse",
+    show_default=True,
+    help="Detections that end before they start: an error, left out, start and end exchanged (as the THUMOS14 kit "
+    "does), or counted as false positives (as ActivityNet's code does).",
+)
 @group_options(Evaluation)
+@click.pass_context
 def evaluate(
+    context: click.Context,
+    /,
     det: Path,
     gt: Path,
     subset: str | None,
     ignore_unknown: bool,
     drop_invalid: bool,
-    class_numbers: str | None,
+    class_numbers: Literal["position", "challenge"] | None,
     protocol: str,
     tiou: str | None,
     per_class: bool,
     out: tuple[Path, ...],
     videos_from: Path | None,
+    reversed_segments: Literal["refuse", "drop", "swap", "count"],
     **options: Any,
 ) -> None:
-    """mAP of detections DET (ActivityNet JSON, THUMOS text) against truth GT (ActivityNet JSON, THUMOS folder).
+    """Compute mAP of detections DET (ActivityNet JSON, THUMOS text) against truth GT (ActivityNet JSON, THUMOS folder).
 
-    Files may be gzipped. Options that change the truth or a protocol are off, and are printed when they are on.
+    Files may be gzipped. Options that change the truth or a protocol are off, and are printed when they are on. An
+    option that has no effect under the chosen protocol is an error.
     """
     for path in out:
         if path.suffix not in (".json", ".csv"):
             raise UserError(f"--out {path}: write a .json or a .csv file")
-    detections, videos, classes = load(det, gt, subset, ignore_unknown, drop_invalid, class_numbers)
+    _refuse_without_effect(context, protocol)
+    evaluation = validated(Evaluation, options, "evaluate")
+    unknown_videos = "leave-out" if ignore_unknown else evaluation.unknown_videos
+    detections, videos, classes = load(det, gt, subset, unknown_videos, drop_invalid, class_numbers, reversed_segments)
     set_aside = videos.keys() - _names(videos_from, videos) if videos_from else set()
-    if protocol == "ar-an":
-        result = {protocol: _average_recall(detections, videos, set_aside, tiou, ignore_unknown, options)}
-        lines = _recall_lines(result[protocol])
+    result: Mapping[str, Any]
+    if protocol == AR_AN:
+        thresholds = parse_tiou(tiou) if tiou else TIOU
+        recall = recall_metrics(detections, videos, set_aside, thresholds, evaluation, ignore_unknown)
+        result, lines, rows = {protocol: recall}, _recall_lines(recall), list(_recall_rows(recall))
     else:
-        result = evaluate_all(
+        mean_ap = evaluate_all(
             detections,
             videos,
             parse_tiou(tiou or "0.1:0.9:0.1"),
@@ -75,13 +98,32 @@ def evaluate(
             ignore_unknown=ignore_unknown,
             **options,
         )
-        lines = _lines(result, per_class)
+        result, lines, rows = mean_ap, _lines(mean_ap, per_class), list(_rows(mean_ap))
     click.echo("\n".join(lines))
     for path in out:
-        rows = _recall_rows(result) if protocol == "ar-an" else _rows(result)
         content = result if protocol == "all" else result[protocol]
         text = json.dumps(content, indent=1, allow_nan=False) + "\n" if path.suffix == ".json" else csv_text(rows)
         write_file(path, text)
+
+
+def _refuse_without_effect(context: click.Context, protocol: str) -> None:
+    """Raise UserError for an option that was given and changes nothing under the protocol."""
+    names = tuple(PROTOCOLS) if protocol == "all" else (protocol,)
+    for parameter in context.command.params:
+        option = parameter.name or ""
+        if context.get_parameter_source(option) is not ParameterSource.COMMANDLINE:
+            continue
+        value = context.params[option]
+        idle = option == "per_class" and protocol == AR_AN
+        if idle or all(without_effect(option, value, name) for name in names):
+            given = f"--{'no-' if value is False else ''}{option.replace('_', '-')}"
+            if not isinstance(value, bool):
+                given += f" {value:g}" if isinstance(value, float) else f" {value}"
+            effective = [name for name in (*PROTOCOLS, AR_AN) if not without_effect(option, value, name)]
+            effective = [name for name in effective if not (option == "per_class" and name == AR_AN)]
+            raise UserError(
+                f"{given}: has no effect under the protocol {protocol}, only under {', '.join(effective)}; leave it out"
+            )
 
 
 def _names(path: Path, videos: Mapping[str, Video]) -> set[str]:
@@ -91,55 +133,30 @@ def _names(path: Path, videos: Mapping[str, Video]) -> set[str]:
     return names
 
 
-def _average_recall(
-    detections: Detections,
-    videos: dict[str, Video],
-    set_aside: set[str],
-    tiou: str | None,
-    ignore_unknown: bool,
-    options: dict[str, Any],
-) -> dict[str, Any]:
-    from actionbytes.data.detections import select
-    from actionbytes.evaluation.recall import TIOU, average_recall
-    from actionbytes.evaluation.truth import apply_quirks, without
-
-    kept, _ = apply_quirks(videos, Quirks(**{name: options[name] for name in Quirks.model_fields}))
-    kept = without(kept, set_aside)
-    proposals = select(detections, videos, None, ignore_unknown)
-    found = average_recall(proposals, kept, parse_tiou(tiou) if tiou else TIOU)
-    return {
-        "protocol": "ar-an",
-        "tiou": found.tiou,
-        "average_number": found.average_number.tolist(),
-        "average_recall": (100 * found.average_recall).tolist(),
-        "recall_at": {str(n): 100 * found.at(n) for n in RECALL_AT if n <= found.average_number[-1]},
-        "auc": found.auc,
-        "videos": {"evaluated": len(kept), "listed": len(kept) + len(set_aside)},
-        "detections": {"given": len(detections), "excluded": proposals.excluded},
-        "options": options,
-    }
-
-
-def _recall_lines(metrics: dict[str, Any]) -> list[str]:
+def _recall_lines(metrics: RecallMetrics) -> list[str]:
+    """What is printed of AR-AN."""
     at = metrics["recall_at"]
     head = ["AR-AN (%)", *(f"AR@{n}" for n in at), "AUC"]
     return [
         *table([head, ["", *(f"{value:.2f}" for value in at.values()), f"{metrics['auc']:.2f}"]]),
+        f"options: {_changed(metrics['options'])}",
+        *(f"  {change}: {n}" for change, n in metrics["instances"]["changed"].items()),
         *(f"left out: {n} detections, {reason}" for reason, n in metrics["detections"]["excluded"].items()),
     ]
 
 
-def _recall_rows(result: dict[str, Any]) -> Iterator[Sequence]:
+def _recall_rows(metrics: RecallMetrics) -> Iterator[Sequence[Any]]:
+    """The curve as rows of a CSV file."""
     yield "average_number", "average_recall_percent"
-    for metrics in result.values():
-        yield from zip(metrics["average_number"], metrics["average_recall"], strict=True)
+    yield from zip(metrics["average_number"], metrics["average_recall"], strict=True)
 
 
-def _lines(result: dict[str, dict[str, Any]], per_class: bool) -> list[str]:
+def _lines(result: Mapping[str, DetectionMetrics], per_class: bool) -> list[str]:
     """What is printed: the table first, then everything that a reader must know to trust it."""
-    one = next(iter(result.values()))
-    videos, instances = one["videos"], one["instances"]
-    rows = [["mAP (%) at tIoU", *(f"{t:g}" for t in one["tiou"]), "average"]]
+    first = next(iter(result.values()))
+    videos, instances = first["videos"], first["instances"]
+    thresholds = _threshold_names(first["tiou"])
+    rows = [["mAP (%) at tIoU", *thresholds, "average"]]
     for name, metrics in result.items():
         rows.append([name, *_cells(metrics["map"]), f"{metrics['average']:.2f}"])
         if "map_full_truth" in metrics:
@@ -148,16 +165,14 @@ def _lines(result: dict[str, dict[str, Any]], per_class: bool) -> list[str]:
     lines = table(rows)
     if per_class:
         for name, metrics in result.items():
-            head = [f"{name}: AP (%)", *(f"{t:g}" for t in one["tiou"]), "instances", "detections"]
+            head = [f"{name}: AP (%)", *thresholds, "instances", "detections"]
             counts = metrics["instances"]["per_class"], metrics["detections"]["per_class"]
             body = [[c, *_cells(ap), *(str(n[c]) for n in counts)] for c, ap in metrics["per_class"].items()]
             lines += ["", *table([head, *body])]
     lines += ["", f"videos: {videos['evaluated']}/{videos['listed']} ({videos['with_instances']} with an instance)"]
-    lines += [f"instances: {instances['total']}, detections: {one['detections']['given']}"]
-    defaults = Evaluation().model_dump()
-    changed = {key: value for key, value in one["options"].items() if value != defaults[key]}
-    lines += [f"options: {', '.join(f'{key} = {value}' for key, value in changed.items()) or 'none'}"]
-    lines += [f"  {what}: {n}" for what, n in instances["changed"].items()]
+    lines += [f"instances: {instances['total']}, detections: {first['detections']['given']}"]
+    lines += [f"options: {_changed(first['options'])}"]
+    lines += [f"  {change}: {n}" for change, n in instances["changed"].items()]
     for name, metrics in result.items():
         for reason, n in metrics["detections"]["excluded"].items():
             lines.append(f"left out ({name}): {n} detections, {reason}")
@@ -169,6 +184,19 @@ def _lines(result: dict[str, dict[str, Any]], per_class: bool) -> list[str]:
     return lines
 
 
+def _changed(options: Mapping[str, Any]) -> str:
+    """The options that are not at their defaults, in words."""
+    defaults = Evaluation().model_dump()
+    changed = [f"{key} = {value}" for key, value in options.items() if value != defaults[key]]
+    return ", ".join(changed) or "none"
+
+
+def _threshold_names(tiou: Sequence[float]) -> list[str]:
+    """Thresholds as short as they can be told apart."""
+    short = [f"{t:g}" for t in tiou]
+    return short if len(set(short)) == len(short) else [repr(t) for t in tiou]
+
+
 def _some(names: Sequence[str], most: int = 5) -> str:
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
@@ -177,19 +205,23 @@ def _cells(values: Iterable[float]) -> list[str]:
     return [f"{value:.2f}" for value in values]
 
 
-def _rows(result: dict[str, dict[str, Any]]) -> Iterator[Sequence]:
+def _rows(result: Mapping[str, DetectionMetrics]) -> Iterator[Sequence[Any]]:
+    """AP of every protocol, class and threshold as rows of a CSV file, the means last."""
     yield "protocol", "class", "tiou", "ap_percent", "instances", "detections"
     for name, metrics in result.items():
         instances, detections = metrics["instances"], metrics["detections"]
         for label, ap in metrics["per_class"].items():
             for t, value in zip(metrics["tiou"], ap, strict=True):
                 yield name, label, t, value, instances["per_class"][label], detections["per_class"][label]
-        for key, label in (("map", "mean"), ("map_full_truth", "mean, all listed videos")):
-            for t, value in zip(metrics["tiou"], metrics.get(key, ()), strict=False):
+        for means, label in (
+            (metrics["map"], "mean"),
+            (metrics.get("map_full_truth", []), "mean, all listed videos"),
+        ):
+            for t, value in zip(metrics["tiou"], means, strict=False):
                 yield name, label, t, value, instances["total"], detections["scored"]
 
 
-def csv_text(rows: Iterable[Sequence]) -> str:
+def csv_text(rows: Iterable[Sequence[Any]]) -> str:
     """Rows as CSV; numbers with every digit."""
     import csv
     import io

@@ -1,21 +1,31 @@
-"""`actionbytes features`: videos to I3D features."""
+"""`actionbytes features`: videos to snippet features, or stored features made again and compared."""
 
+import os
+import sys
+from collections.abc import Iterator
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from actionbytes.commands.inputs import video_files
-from actionbytes.commands.options import FILE, bar, chosen_device, settings
+from actionbytes.commands.inputs import listed_files, made_with_of, named_files, video_files
+from actionbytes.commands.options import FILE, bar, chosen_device, report, settings
+from actionbytes.errors import UserError
+
+if TYPE_CHECKING:
+    from actionbytes.features.made_with import MadeWith
+    from actionbytes.features.store import VideoFeatures
+    from actionbytes.features.verify import Verification
 
 
 @click.command()
 @click.argument("videos", nargs=-1, type=FILE)
-@click.option("--out", type=FILE, help="One .h5 shard, or a folder for rgb/ and flow/ .npy files.")
+@click.option("--out", type=FILE, help="One .h5 shard, or a folder for <stream>/<video>.npy files.")
 @click.option("--verify", type=FILE, help="Stored features to make again from VIDEOS and compare, instead of --out.")
 @click.option("--sample", default=3, show_default=True, help="With --verify: how many videos; 0: all.")
 @click.option("--run", type=FILE, help="Make features like those that this run was trained on.")
-@click.option("--weights-rgb", type=FILE, help="I3D weights, .pt (published) or .safetensors.")
-@click.option("--weights-flow", type=FILE, help="I3D weights of the flow stream.")
+@click.option("--weights-rgb", type=FILE, help="Weights of the rgb stream, .pt (published I3D) or .safetensors.")
+@click.option("--weights-flow", type=FILE, help="Weights of the flow stream.")
 @click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="fp32 is exact, bf16 fast.")
 @click.option("--threads", default=0, help="Frame pairs whose flow is computed at a time; 0: all cores.")
@@ -35,54 +45,57 @@ def features(
     strict: bool,
     settings: tuple[str, ...],
 ) -> None:
-    """Extract two-stream I3D features of VIDEOS (files or folders), streaming.
+    """Extract snippet features of VIDEOS (files or folders), streaming.
 
-    The recipe comes from --run, or is the field's (25 fps, short side 256, crop 224) with --weights-rgb and
-    --weights-flow. --set changes decoding.*, flow.* and extraction.*, for example --set decoding.fps=10.
+    The recipe comes from --run, or is the field's with --weights-rgb and --weights-flow: both streams of I3D, 25 fps,
+    short side 256, crop 224, snippets of 16 frames. --set changes decoding.*, flow.* and features.*, for example --set
+    decoding.fps=10, --set features.hop=8 or --set features.streams=[rgb].
 
     --verify takes a shard, a folder of shards or of .npy, makes a sample of its videos again by the recipe that it
     records (or --run, or --weights-*), and reports the cosine to what is stored. Without VIDEOS the files are those of
-    the dataset in whose folder the features lie. Exit status 1 where they differ.
+    the dataset in whose folder the features are. Exit status 1 where they differ.
     """
-    import os
+    from actionbytes.features.made_with import making_of
 
-    from actionbytes.data.manifests import Status
-    from actionbytes.errors import UserError
-    from actionbytes.features.extract import stream_features
-    from actionbytes.features.made_with import MadeWith, making_of
-    from actionbytes.features.store import write_npy, write_shard
-    from actionbytes.recipes import plain
-
-    threads = threads or os.cpu_count() or 1
+    threads, device = threads or os.cpu_count() or 1, chosen_device(device)
     if verify:
-        from actionbytes.commands.verify import verify as verify_features
+        from actionbytes.features.verify import verify as verify_features
 
-        def making(known: dict | None) -> MadeWith:
-            return making_of(run, weights_rgb, weights_flow, settings, precision, known)
-
-        verify_features(verify, videos, making, chosen_device(device), threads, sample)
+        files = named_files(videos) if videos else listed_files(verify)
+        made_with = making_of(run, weights_rgb, weights_flow, settings, precision, made_with_of(verify))
+        _show(verify_features(verify, files, made_with, device, threads, sample, bar))
         return
     if not videos or out is None:
         raise UserError("name VIDEOS and --out, or stored features with --verify (see actionbytes features --help)")
-    paths = video_files(videos)
     made_with = making_of(run, weights_rgb, weights_flow, settings, precision)
-    streams = made_with.streams(chosen_device(device))
+    _extract(video_files(videos), out, made_with, device, threads, strict)
+
+
+def _extract(paths: list[Path], out: Path, made_with: "MadeWith", device: str, threads: int, strict: bool) -> None:
+    """Write the features of video files, and print what became of those that are not whole."""
+    from actionbytes.data.manifests import Status
+    from actionbytes.features.extract import stream_features
+    from actionbytes.features.store import write_npy, write_shard
+    from actionbytes.recipes import plain
+
+    networks = made_with.streams(device)
     statuses: list[Status] = []
 
-    def each():
-        for path, made in zip(bar(paths), stream_features(paths, made_with, streams, threads), strict=True):
-            if made.broken:
-                if strict:
-                    raise made.broken
-                statuses.append(Status(path.stem, 0, "set aside", str(made.broken)))
+    def extracted() -> "Iterator[tuple[str, VideoFeatures]]":
+        streamed = stream_features(paths, made_with, networks, threads, device)
+        for path, video in zip(bar(paths), streamed, strict=True):
+            if video.features is None:
+                if strict and video.broken:
+                    raise video.broken
+                statuses.append(Status(path.stem, 0, "set aside", str(video.broken)))
                 continue
-            statuses.append(Status(path.stem, made.features.frames, made.reader.status, made.reader.reason))
-            yield path.stem, made.features
+            statuses.append(Status(path.stem, video.features.frames, video.reader.status, video.reader.reason))
+            yield path.stem, video.features
 
     if out.suffix == ".h5":
-        write_shard(out, each(), {"made_with": plain(made_with)}, statuses, plain(made_with))
+        write_shard(out, extracted(), {"made_with": plain(made_with)}, statuses, plain(made_with))
     else:
-        write_npy(out, each())
+        write_npy(out, extracted())
     for status in statuses:
         if status.status != "ok":
             print(f"{status.video}: {status.status}: {status.reason}")
@@ -90,3 +103,20 @@ def features(
     if not used:
         raise UserError("no video could be used")
     print(f"{out}: {used}/{len(statuses)} videos")
+
+
+def _show(verification: "Verification") -> None:
+    """Print how stored and new features agree, per video and in all; exit with status 1 where they do not."""
+    for check in verification.checks:
+        if check.broken:
+            print(f"{check.name}: has stored features but cannot be used now: {check.broken}")
+        for stream, (stored, again) in check.shapes.items():
+            print(f"{check.name} {stream}: stored {stored}, made again {again}")
+        for stream, fit in check.fits.items():
+            print(f"{check.name} {stream}: mean cosine {fit.mean:.5f}, least {fit.least:.5f}, {fit.snippets} snippets")
+    if not verification.used:
+        raise UserError("no video of the sample could be used")
+    print(f"A: made again, B: stored; {verification.used} of {verification.stored} videos")
+    report(list(verification.findings), list(verification.fits))
+    if not verification.same:
+        sys.exit(1)

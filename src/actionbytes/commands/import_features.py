@@ -12,14 +12,28 @@ from actionbytes.commands.options import FILE, FOLDER, bar
 @click.option("--annotations", required=True, type=FILE, help="ActivityNet JSON: which videos, subsets, durations.")
 @click.option("--out", required=True, type=FOLDER, help="Folder for the shards, one per subset.")
 @click.option("--fps", default=25.0, show_default=True, help="Frames per second the features were made at.")
-@click.option("--chunk", default=16, show_default=True, help="Frames per snippet.")
+@click.option("--span", type=int, help="Frames that one snippet saw; default: --chunk.")
+@click.option("--hop", type=int, help="Frames from the start of one snippet to that of the next; default: --chunk.")
+@click.option("--chunk", default=16, show_default=True, help="Span and hop where snippets lie side by side.")
 @click.option("--order", default="rgb,flow", show_default=True, help="Streams side by side in joint arrays.")
 @click.option("--names", type=FILE, help="Text file, one video per line: the order of an object array.")
 @click.option("--strict", is_flag=True, help="A video that does not fit is an error, not set aside.")
 def import_features(
-    source: Path, annotations: Path, out: Path, fps: float, chunk: int, order: str, names: Path | None, strict: bool
+    source: Path,
+    annotations: Path,
+    out: Path,
+    fps: float,
+    span: int | None,
+    hop: int | None,
+    chunk: int,
+    order: str,
+    names: Path | None,
+    strict: bool,
 ) -> None:
     """Import features from SOURCE: a folder (rgb/ and flow/, or joint arrays) or one W-TALC-style object array.
+
+    The span and hop decide when in the video a snippet is, so they must be those that the features were made with:
+    --chunk 16 for I3D as most published it, --span 16 --hop 8 where snippets overlap by half.
 
     Without --names an object array is taken to be in the order of the annotations.
     """
@@ -30,15 +44,17 @@ def import_features(
     streams = tuple(order.split(","))
     if sorted(streams) not in (["flow"], ["rgb"], ["flow", "rgb"]):
         raise UserError(f"--order {order}: write rgb,flow or flow,rgb (or one stream alone)")
-    if fps <= 0 or chunk <= 0:
-        raise UserError("--fps and --chunk must be positive")
+    span, hop = chunk if span is None else span, chunk if hop is None else hop
+    if fps <= 0 or span <= 0 or hop <= 0:
+        raise UserError("--fps, --span, --hop and --chunk must be positive")
     listed = names.read_text().split() if names else None
     statuses = import_videos(
         source,
         read_annotations(annotations),
         out,
         fps=fps,
-        chunk=chunk,
+        span=span,
+        hop=hop,
         order=streams,
         names=listed,
         strict=strict,

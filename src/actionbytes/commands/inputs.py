@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import Field
 
@@ -71,18 +71,24 @@ def chosen_settings(
 
 
 def load(
-    det: Path, gt: Path, subset: str | None, ignore_unknown: bool, drop_invalid: bool, class_numbers: str | None
+    det: Path,
+    gt: Path,
+    subset: str | None,
+    unknown_videos: str,
+    drop_invalid: bool,
+    class_numbers: Literal["position", "challenge"] | None,
+    reversed_segments: Literal["refuse", "drop", "swap", "count"] = "refuse",
 ) -> tuple[Detections, dict[str, Video], set[str]]:
     """Detections with class names, the videos of the subset, and all classes that the truth file knows."""
     annotated = read_annotations(gt)
-    detections = read_detections(det, drop_invalid=drop_invalid)
+    detections = read_detections(det, drop_invalid=drop_invalid, reversed_segments=reversed_segments)
     subsets = sorted({video.subset for video in annotated.values()})
     if subset is None and len(subsets) > 1:
         raise UserError(f"{gt}: has the subsets {', '.join(subsets)}: say which with --subset")
     videos = of_subset(annotated, subset or subsets[0])
     classes = {instance.label for video in annotated.values() for instance in video.instances}
     elsewhere = [name for name in detections.videos if name in annotated and name not in videos]
-    if elsewhere and not ignore_unknown:
+    if elsewhere and unknown_videos == "refuse":
         raise UserError(
             f"{det}: video {elsewhere[0]!r} is in subset {annotated[elsewhere[0]].subset!r}, not in "
             f"{subset or subsets[0]!r} ({len(elsewhere)} such); --ignore-unknown leaves them out and counts them"

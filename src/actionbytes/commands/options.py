@@ -9,7 +9,7 @@ import click
 from tqdm import tqdm
 
 from actionbytes.errors import UserError
-from actionbytes.evaluation.truth import Quirks
+from actionbytes.evaluation.parameters import Quirks
 from actionbytes.features.compare import Finding, Fit
 
 FOLDER = click.Path(file_okay=False, path_type=Path)

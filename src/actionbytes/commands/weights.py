@@ -39,14 +39,17 @@ def convert(file: Path, out: Path | None) -> None:
 
 def description(file: Path) -> dict[str, str]:
     """What `inspect` prints, name by name; raises UserError for a file that is no I3D."""
-    from actionbytes.backbones.weights import STREAMS, git_blob_id, identify, load_i3d, read_weights, weights_digest
+    from actionbytes.backbones.i3d import CHANNELS
+    from actionbytes.backbones.weights import git_blob_id, identify, load_i3d, read_weights, weights_digest
 
     model = load_i3d(file)
     state, about = read_weights(file)
-    known = identify(file)
-    stream = next((name for name, channels in STREAMS.items() if channels == model.in_channels), "unknown")
+    origin = identify(file)
+    stream = next((name for name, channels in CHANNELS.items() if channels == model.in_channels), "unknown")
     counted = [value for key, value in state.items() if not key.endswith("num_batches_tracked")]
-    published = f"{known.repository}@{known.commit} models/{known.name}" if known else "no (not one of the known files)"
+    published = (
+        f"{origin.repository}@{origin.commit} models/{origin.name}" if origin else "no (not one of the known files)"
+    )
     lines = {
         "file": file.name,
         "published": published,

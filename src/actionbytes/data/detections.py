@@ -4,7 +4,7 @@ Columns, not objects: five million detections are seven arrays. Times are second
 """
 
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal
@@ -58,23 +58,39 @@ class Detections:
     @classmethod
     def from_rows(cls, rows: Iterable[tuple[str, str, float, float, float]]) -> "Detections":
         """From `(video, label, start, end, score)` rows."""
-        columns = list(zip(*rows, strict=True)) or [(), (), (), (), ()]
-        return _columns(*columns)
+        columns: list[tuple[Any, ...]] = list(zip(*rows, strict=True)) or [(), (), (), (), ()]
+        return _columns(columns)
 
 
-def read_detections(path: Path | str, *, drop_invalid: bool = False) -> Detections:
+def read_detections(
+    path: Path | str,
+    *,
+    drop_invalid: bool = False,
+    reversed_segments: Literal["refuse", "drop", "swap", "count"] = "refuse",
+) -> Detections:
     """Detections of ActivityNet submission JSON or of THUMOS text (`video start end class score`), plain or gzip.
 
-    `.txt` and `.csv` are text, any other name is JSON. A time or score that is no finite number, or an end before its
-    start, is a UserError naming it, or with `drop_invalid` left out and counted in `excluded`. A zero-length detection
-    and a negative start are kept: they are valid answers that match badly.
+    `.txt` and `.csv` are text, any other name is JSON. The rows keep the order of the file. A zero-length detection and
+    a negative start are kept: they are valid answers that match badly.
+
+    Args:
+        path: the file.
+        drop_invalid: leave out and count in `excluded` what has a time or score that is no finite number, and, unless
+            `reversed_segments` says otherwise, an end before its start.
+        reversed_segments: detections that end before they start: an error; left out and counted; start and end
+            exchanged, as the THUMOS14 kit does; or kept as they are, false positives that nothing matches.
+
+    Raises:
+        UserError: the file cannot be read or is no such file, or a detection is refused.
     """
     path = Path(path)
     if path.is_dir():
         raise UserError(f"{path}: is a folder; name one file of detections")
     text = path.suffix.lower() in (".txt", ".csv") or path.name.lower().endswith((".txt.gz", ".csv.gz"))
     read = _read_thumos(path) if text else _read_activitynet(path)
-    return _checked(path, read, drop_invalid)
+    return _checked(
+        path, read, drop_invalid, "drop" if drop_invalid and reversed_segments == "refuse" else reversed_segments
+    )
 
 
 def write_detections(path: Path | str, detections: Detections, *, digits: int | None = None) -> None:
@@ -144,7 +160,7 @@ def _read_activitynet(path: Path) -> Detections:
         starts += [segment[0] for segment in segments]
         ends += [segment[1] for segment in segments]
         videos += [name] * len(entries)
-    return _columns(*columns, source=path, names=results)
+    return _columns(columns, path, results)
 
 
 def _flaw(entries: Any) -> str:
@@ -171,19 +187,20 @@ def _read_thumos(path: Path) -> Detections:
         if len(fields) < 5:
             raise UserError(f"{path}, line {number}: must be 'video start end class score', not {line.strip()!r:.80}")
         rows.append((fields[0], " ".join(fields[3:-1]), fields[1], fields[2], fields[-1]))
-    return _columns(*(list(zip(*rows, strict=True)) or [(), (), (), (), ()]), source=path)
+    return _columns(list(zip(*rows, strict=True)) or [(), (), (), (), ()], path)
 
 
 def _columns(
-    video: Sequence[Any],
-    label: Sequence[Any],
-    start: Sequence[Any],
-    end: Sequence[Any],
-    score: Sequence[Any],
-    source: Path | str = "detections",
-    names: Iterable[str] = (),
+    columns: Sequence[Sequence[Any]], source: Path | str = "detections", names: Iterable[str] = ()
 ) -> Detections:
-    """Columns from equally long lists of names and numbers (numbers may be text); `names` lists all videos."""
+    """Detections from equally long lists of video, label, start, end, score.
+
+    Args:
+        columns: the five lists; numbers may be text.
+        source: the file, for errors.
+        names: all videos, with or without detections.
+    """
+    video, label, start, end, score = columns
     if not set(map(type, label)) <= {str}:
         raise UserError(f"{source}: labels must be text, not {next(x for x in label if type(x) is not str)!r:.60}")
     videos = list(dict.fromkeys([*names, *video]))
@@ -217,23 +234,33 @@ def _number(value: Any) -> float:
         return np.nan
 
 
-def _checked(path: Path, detections: Detections, drop_invalid: bool) -> Detections:
+def _checked(path: Path, detections: Detections, drop_invalid: bool, reversed_segments: str) -> Detections:
+    """The detections without those that cannot be evaluated, as `read_detections` has it."""
     start, end = detections.start, detections.end
     odd = ~((np.abs(start) <= MAX_SECONDS) & (np.abs(end) <= MAX_SECONDS) & np.isfinite(detections.score))
     reversed_ = ~odd & (end < start)
-    bad = odd | reversed_
+    refused = (odd & (not drop_invalid)) | (reversed_ & (reversed_segments == "refuse"))
+    if refused.any():
+        i = int(np.flatnonzero(refused)[0])
+        problem, remedy = "not finite numbers", "--drop-invalid leaves them out and counts them"
+        if not odd[i]:
+            problem = "the end is before the start"
+            remedy = (
+                "--reversed drop leaves them out, swap exchanges start and end, count takes them as false positives"
+            )
+        raise UserError(
+            f"{path}: video {detections.videos[detections.video[i]]!r}, class "
+            f"{detections.labels[detections.label[i]]!r}: segment [{start[i]:g}, {end[i]:g}], score "
+            f"{detections.score[i]:g}: {problem} ({int(refused.sum())} such; {remedy})"
+        )
+    if reversed_segments == "swap" and reversed_.any():
+        exchanged = np.where(reversed_, end, start), np.where(reversed_, start, end)
+        detections = replace(detections, start=exchanged[0], end=exchanged[1])
+    bad = odd | (reversed_ & (reversed_segments == "drop"))
     if not bad.any():
         return detections
-    if drop_invalid:
-        counts = {"time or score is no finite number": int(odd.sum()), "end before start": int(reversed_.sum())}
-        return replace(detections.take(~bad), excluded={reason: n for reason, n in counts.items() if n})
-    i = int(np.flatnonzero(bad)[0])
-    raise UserError(
-        f"{path}: video {detections.videos[detections.video[i]]!r}, class {detections.labels[detections.label[i]]!r}: "
-        f"segment [{start[i]:g}, {end[i]:g}], score {detections.score[i]:g}: "
-        f"{'not finite numbers' if odd[i] else 'the end is before the start'} "
-        f"({int(bad.sum())} such; --drop-invalid leaves them out and counts them)"
-    )
+    counts = {"time or score is no finite number": int(odd.sum()), "end before start": int((bad & ~odd).sum())}
+    return replace(detections.take(~bad), excluded={reason: n for reason, n in counts.items() if n})
 
 
 def _plain(detections: Detections, name: str, digits: int | None) -> list[Any]:
@@ -247,31 +274,58 @@ def _plain(detections: Detections, name: str, digits: int | None) -> list[Any]:
 
 def select(
     detections: Detections,
-    videos: Iterable[str] | None,
-    classes: Iterable[str] | None,
-    ignore_unknown: bool = False,
+    videos: Collection[str] | None,
+    classes: Collection[str] | None,
+    unknown_videos: Literal["refuse", "leave-out", "count"] = "refuse",
+    unknown_classes: Literal["refuse", "leave-out"] = "refuse",
 ) -> Detections:
-    """The detections whose video and class are known (None: any).
+    """The detections whose video and class are known.
 
-    What is unknown is a UserError with the nearest spelling, or with `ignore_unknown` left out and counted.
+    Args:
+        detections: to choose from.
+        videos: known videos; None: any.
+        classes: known classes; None: any.
+        unknown_videos: detections in other videos: an error with the nearest spelling, left out and counted in
+            `excluded`, or kept.
+        unknown_classes: detections of other classes: the same, but they cannot be kept.
+
+    Raises:
+        UserError: something is unknown and refused.
     """
     keep = np.ones(len(detections), bool)
     excluded = dict(detections.excluded)
-    for kind, names, column, known in (
-        ("video", detections.videos, detections.video, videos),
-        ("class", detections.labels, detections.label, classes),
+    for title, names, column, known, rule in (
+        ("video", detections.videos, detections.video, videos, unknown_videos),
+        ("class", detections.labels, detections.label, classes, unknown_classes),
     ):
-        if known is None:
+        if known is None or rule == "count":
             continue
-        known = set(known)
-        unknown = [name for name in names if name not in known]
-        if unknown and not ignore_unknown:
+        known_names = set(known)
+        unknown = [name for name in names if name not in known_names]
+        if not unknown:
+            continue
+        if rule == "refuse":
+            remedy = "--ignore-unknown leaves them out and counts them"
+            if title == "video":
+                remedy = "--unknown-videos leave-out leaves them out, count takes them as false positives"
             raise UserError(
-                f"{kind} {unknown[0]!r} is not in the truth ({len(unknown)} such); "
-                f"{nearest(unknown[0], sorted(known))}; --ignore-unknown leaves them out and counts them"
+                f"{title} {unknown[0]!r} is not in the truth ({len(unknown)} such); "
+                f"{nearest(unknown[0], sorted(known_names))}; {remedy}"
             )
-        strange = np.isin(column, [i for i, name in enumerate(names) if name not in known])
+        strange = np.isin(column, [i for i, name in enumerate(names) if name not in known_names])
         if strange.any():
-            excluded[f"{kind} not in the truth"] = int((strange & keep).sum())
+            excluded[f"{title} not in the truth"] = int((strange & keep).sum())
         keep &= ~strange
-    return replace(detections.take(keep), excluded=excluded)
+    return replace(detections if keep.all() else detections.take(keep), excluded=excluded)
+
+
+def without_suffixes(detections: Detections, suffixes: Collection[str], videos: Collection[str]) -> Detections:
+    """`detections` whose videos are named without the `suffixes`, where `videos` has such a name and not the other."""
+    names = list(detections.videos)
+    for i, name in enumerate(names):
+        if name not in videos:
+            bare = name
+            for suffix in suffixes:
+                bare = bare.replace(suffix, "")
+            names[i] = bare if bare in videos else name
+    return detections if names == detections.videos else replace(detections, videos=names)

@@ -14,7 +14,9 @@ import numpy as np
 from actionbytes.data.detections import Detections
 from actionbytes.evaluation.detection import checked_tiou
 from actionbytes.evaluation.matching import Segments, overlapping
-from actionbytes.evaluation.protocols import PROTOCOLS, Scores, average_precision, in_scoring_order, score
+from actionbytes.evaluation.precision import average_precision
+from actionbytes.evaluation.protocols import PROTOCOLS
+from actionbytes.evaluation.scoring import Scores, in_scoring_order, score
 from actionbytes.evaluation.truth import Truth
 
 KINDS = ("true positive", "double detection", "wrong label", "localization", "confusion", "background")
@@ -78,8 +80,8 @@ def diagnose(
     instance lengths; default: fifths of the instances.
     """
     (tiou,) = checked_tiou([tiou])
-    ordered = in_scoring_order(detections, truth)
     protocol = PROTOCOLS["activitynet"]
+    ordered = in_scoring_order(detections, truth, protocol)
     scores = score(ordered, truth, protocol, [tiou])
     ((hit, _, rank),) = scores.hits
     kind = _kinds(ordered, truth, hit, tiou, background)
@@ -143,7 +145,7 @@ def _costs(ordered: Detections, kind: np.ndarray, scores: Scores, first: np.ndar
     for k in range(1, len(KINDS)):
         counted = np.append(0, np.cumsum(kind != k))
         rank = counted[hit] - counted[first[ordered.label[hit]]] + 1
-        ap = average_precision(rank, ordered.label[hit], scores.n_instances, interpolated=True)
+        ap = average_precision(rank, ordered.label[hit], scores.n_instances, "interpolated")
         gains[k] = ap.mean() - scores.ap[0].mean()
     return gains
 
@@ -157,13 +159,14 @@ def _by_length(ordered: Detections, truth: Truth, scores: Scores, edges: Sequenc
     """
     ((hit, instance, rank),) = scores.hits
     length = np.maximum(truth.end - truth.start, 0)
-    if edges is None:
-        edges = np.unique(np.append(np.quantile(length, (0, 0.2, 0.4, 0.6, 0.8)).round(1), np.inf))
-        edges[0] = 0.0
+    bounds = np.unique(np.append(np.quantile(length, (0, 0.2, 0.4, 0.6, 0.8)).round(1), np.inf))
+    bounds[0] = 0.0
+    if edges is not None:
+        bounds = np.asarray(edges, np.float64)
     n_classes = len(truth.labels)
     false_positives = rank - _nth(ordered.label[hit])  # (H,) those of the class ranked before each true positive
     groups = []
-    for low, high in pairwise(edges):
+    for low, high in pairwise(bounds.tolist()):
         inside = (length >= low) & (length < high)
         n = np.bincount(truth.label[inside], minlength=n_classes)  # (C,)
         mine = inside[instance]
@@ -172,7 +175,7 @@ def _by_length(ordered: Detections, truth: Truth, scores: Scores, edges: Sequenc
         j = _nth(label)
         weighted = j / n[label] * scores.n_instances[label]  # R N
         rank_in_group = j * (weighted + false_positives[mine]) / weighted  # j / rank is the normalised precision
-        ap = average_precision(rank_in_group, label, n, interpolated=True)
+        ap = average_precision(rank_in_group, label, n, "interpolated")
         there = n > 0
         means = (
             (float((found / np.maximum(n, 1))[there].mean()), float(ap[there].mean())) if there.any() else (0.0, 0.0)

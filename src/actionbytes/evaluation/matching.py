@@ -106,14 +106,55 @@ def ranked_within(group: np.ndarray, value: np.ndarray, tie: np.ndarray) -> np.n
 
 
 def tiou_of(first: Segments, second: Segments, i: np.ndarray | int, j: np.ndarray, hull: bool = False) -> np.ndarray:
-    """tIoU of the pairs (i, j), in the operations and the order of the originals, to the last bit."""
+    """Compute tIoU of the pairs (i, j), in the operations and the order of the originals, to the last bit."""
     intersection = np.minimum(first.end[i], second.end[j]) - np.maximum(first.start[i], second.start[j])
     intersection = np.maximum(intersection, 0.0)
     if hull:
         union = np.maximum(first.end[i], second.end[j]) - np.minimum(first.start[i], second.start[j])
     else:
         union = (second.end[j] - second.start[j]) + (first.end[i] - first.start[i]) - intersection
-    return np.divide(intersection, union, out=np.zeros_like(union), where=intersection > 0)
+    tiou: np.ndarray = np.divide(intersection, union, out=np.zeros_like(union), where=intersection > 0)
+    return tiou
+
+
+def with_pairs_without_union(pairs: Pairs, first: Segments, second: Segments) -> Pairs:
+    """`pairs` and all pairs of one group whose union has no length, with tIoU infinity for 0/0.
+
+    Those are two segments without length, wherever they lie, or two of opposite length, of which one is reversed.
+    """
+    length, other = first.end - first.start, second.end - second.start
+    odd_first, odd_second = np.flatnonzero(length <= 0), np.flatnonzero(other < 0)
+    if not len(odd_first) and not len(odd_second):
+        return pairs
+    ahead = np.flatnonzero(length > 0)
+    joined = [
+        _joined(odd_first, -length, first.group, np.arange(len(other)), other, second.group),
+        _joined(ahead, -length, first.group, odd_second, other, second.group),
+    ]
+    i, j = (np.concatenate(column) for column in zip(*joined, strict=True))
+    tiou = np.concatenate([pairs.tiou, np.full(len(i), np.inf)])
+    i, j = np.concatenate([pairs.first, i]), np.concatenate([pairs.second, j])
+    order = np.argsort(i, kind="stable")
+    return Pairs(i[order], j[order], tiou[order])
+
+
+def _joined(
+    rows: np.ndarray,
+    value: np.ndarray,
+    group: np.ndarray,
+    other_rows: np.ndarray,
+    other_value: np.ndarray,
+    other_group: np.ndarray,
+) -> tuple[np.ndarray, np.ndarray]:
+    """All pairs of one of `rows` and one of `other_rows` that have the same group and value."""
+    values, number = np.unique(np.concatenate([value[rows], other_value[other_rows]]), return_inverse=True)
+    key = group[rows] * len(values) + number[: len(rows)]
+    other_key = other_group[other_rows] * len(values) + number[len(rows) :]
+    order = np.argsort(other_key, kind="stable")
+    low, high = (np.searchsorted(other_key[order], key, side=side) for side in ("left", "right"))
+    count = high - low
+    places = np.arange(count.sum()) + np.repeat(low - (np.cumsum(count) - count), count)
+    return np.repeat(rows, count), other_rows[order[places]]
 
 
 def touching(first: Segments, second: Segments) -> np.ndarray:

@@ -1,16 +1,17 @@
-"""Truth in columns, and the known quirks of public annotations: each changed only by name, all off by default."""
+"""Truth in columns, and the known flaws of public annotations: each changed only by name, all off by default."""
 
+import math
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
-from typing import Literal
 
 import numpy as np
-from pydantic import Field
+from numpy.typing import NDArray
 
 from actionbytes.data.annotations import Instance, Video
 from actionbytes.errors import UserError
-from actionbytes.parameters import Parameters
+from actionbytes.evaluation.parameters import Quirks
 
+NEAR = 1e-3  # s, within which OpenTAD and ActionFormer take two times for one
 VIDEO_LISTS = {  # THUMOS14 test: which of the 213 annotated files a list leaves out
     "213": (),
     "212": ("video_test_0001292",),  # Ambiguous segments only
@@ -19,56 +20,42 @@ VIDEO_LISTS = {  # THUMOS14 test: which of the 213 annotated files a list leaves
 }
 
 
-class Quirks(Parameters):
-    """What to do about known flaws of the truth. The defaults change nothing: every instance counts as annotated."""
-
-    video_list: Literal["all", "213", "212", "211", "210"] = Field(
-        "all", description="THUMOS14 test list; 212 drops 1292 (no instance), 211 drops 270 and 1496, 210 all three"
-    )
-    duplicates: Literal["keep", "drop"] = Field(
-        "keep", description="instances of one class with equal times: each needs its own detection, or only one counts"
-    )
-    zero_length: Literal["keep", "drop"] = Field(
-        "keep", description="instances that do not end after their start: never found, but counted, or left out"
-    )
-    past_end: Literal["keep", "drop", "clip"] = Field(
-        "keep",
-        description="instances that end more than 0.5 s after the video: keep, leave out, or cut to the duration",
-    )
-    diving: Literal["keep", "single"] = Field(
-        "keep", description="'single' leaves out the Diving copy that THUMOS14 has of every CliffDiving instance"
-    )
-
-    def changed(self) -> dict[str, str]:
-        """The options that are not at their defaults."""
-        return {
-            name: value for name, value in self.model_dump().items() if value != type(self).model_fields[name].default
-        }
-
-
 @dataclass(frozen=True, eq=False)
 class Truth:
-    """M instances in file order: `videos`, `labels` are sorted names, `video`, `label` (M,) index them, times in s.
+    """M instances in columns, video by video and within one in the order of the file.
 
-    `labels` holds only classes with an instance. `ambiguous_*` (A,) are THUMOS14's Ambiguous segments.
+    Attributes:
+        videos: names, sorted, with or without an instance.
+        labels: names of the classes with an instance, sorted.
+        video: (M,) index into `videos`, rising.
+        label: (M,) index into `labels`.
+        start: (M,) s.
+        end: (M,) s.
+        ambiguous_video: (A,) video of each of THUMOS14's Ambiguous segments.
+        ambiguous_start: (A,) s.
+        ambiguous_end: (A,) s.
     """
 
     videos: list[str]
     labels: list[str]
-    video: np.ndarray
-    label: np.ndarray
-    start: np.ndarray
-    end: np.ndarray
-    ambiguous_video: np.ndarray
-    ambiguous_start: np.ndarray
-    ambiguous_end: np.ndarray
+    video: NDArray[np.int64]
+    label: NDArray[np.int64]
+    start: NDArray[np.float64]
+    end: NDArray[np.float64]
+    ambiguous_video: NDArray[np.int64]
+    ambiguous_start: NDArray[np.float64]
+    ambiguous_end: NDArray[np.float64]
 
     def __len__(self) -> int:
         return len(self.start)
 
     @classmethod
     def of(cls, videos: Mapping[str, Video]) -> "Truth":
-        """Columns of annotated videos. Raises UserError if none has an instance."""
+        """Columns of annotated videos.
+
+        Raises:
+            UserError: none has an instance.
+        """
         names = sorted(videos)
         rows = [(i, *_columns(instance)) for i, name in enumerate(names) for instance in videos[name].instances]
         if not rows:
@@ -76,8 +63,8 @@ class Truth:
         video, label, start, end = (list(column) for column in zip(*rows, strict=True))
         labels = sorted(set(label))
         index = {name: i for i, name in enumerate(labels)}
-        unsure = [(i, *segment) for i, name in enumerate(names) for segment in videos[name].ambiguous]
-        unsure_columns = np.array(unsure, np.float64).reshape(-1, 3)
+        segments = [(i, *segment) for i, name in enumerate(names) for segment in videos[name].ambiguous]
+        ambiguous = np.array(segments, np.float64).reshape(-1, 3)
         return cls(
             names,
             labels,
@@ -85,9 +72,9 @@ class Truth:
             np.array([index[name] for name in label], np.int64),
             np.array(start, np.float64),
             np.array(end, np.float64),
-            unsure_columns[:, 0].astype(np.int64),
-            unsure_columns[:, 1],
-            unsure_columns[:, 2],
+            ambiguous[:, 0].astype(np.int64),
+            ambiguous[:, 1],
+            ambiguous[:, 2],
         )
 
 
@@ -107,18 +94,27 @@ def without(videos: Mapping[str, Video], names: Collection[str]) -> dict[str, Vi
 
 
 def _mended(video: Video, quirks: Quirks, counts: dict[str, int]) -> Video:
-    def count(what: str) -> None:
-        counts[what] = counts.get(what, 0) + 1
+    """The video as `quirks` wants it; every change is added to `counts`."""
+
+    def count(change: str) -> None:
+        counts[change] = counts.get(change, 0) + 1
 
     cliff_diving = {(i.start, i.end) for i in video.instances if i.label == "CliffDiving"}
+    duration = math.inf if video.duration is None else video.duration
     seen: set[Instance] = set()
+    distinct: list[Instance] = []  # what near duplicates are compared with
     kept = []
     for instance in video.instances:
-        late = video.duration is not None and instance.end > video.duration + 0.5
+        late = instance.end > duration + 0.5
         if quirks.duplicates == "drop" and instance in seen:
             count("duplicate instances left out")
-        elif quirks.zero_length == "drop" and instance.end <= instance.start:
+        elif quirks.zero_length != "keep" and _too_short(instance, quirks):
             count("instances without length left out")
+            seen.add(instance)
+            continue
+        elif quirks.duplicates == "near" and any(_near(instance, other) for other in distinct):
+            count("near duplicates left out")
+            continue
         elif quirks.past_end == "drop" and late:
             count("instances past the end left out")
         elif (
@@ -127,11 +123,23 @@ def _mended(video: Video, quirks: Quirks, counts: dict[str, int]) -> Video:
             count("Diving copies of CliffDiving left out")
         elif quirks.past_end == "clip" and late:
             count("instances cut to the duration")
-            kept.append(replace(instance, end=video.duration))
+            kept.append(replace(instance, end=duration))
         else:
             kept.append(instance)
         seen.add(instance)
+        distinct.append(instance)
     return replace(video, instances=tuple(kept))
+
+
+def _too_short(instance: Instance, quirks: Quirks) -> bool:
+    """Whether `zero_length` leaves the instance out."""
+    length = instance.end - instance.start
+    return length < NEAR if quirks.zero_length == "short" else length <= 0
+
+
+def _near(a: Instance, b: Instance) -> bool:
+    """Whether two instances have one class and the same times but for `NEAR`."""
+    return a.label == b.label and abs(a.start - b.start) <= NEAR and abs(a.end - b.end) <= NEAR
 
 
 def _columns(instance: Instance) -> tuple[str, float, float]:

@@ -1,12 +1,12 @@
 """Two extractions of the same videos, and in words what sets them apart, from the arrays alone.
 
-What can be read off: snippets that are the same but come at other times (hop, chunk, offset) or under another name
+What can be seen in them: snippets that are the same but come at other times (hop, span, offset), under another name
 (streams swapped) or in other units (scaled, normalised, standardised); a number of snippets that means another frame
 rate; and, where one stream agrees and the other does not, what its input was, since a wrong scale moves all snippets
-the same way while swapped axes do not. docs/video.md says on what the limits rest.
+the same way while swapped axes do not. docs/video.md tells where the limits come from.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import permutations
 from typing import Any
@@ -14,73 +14,55 @@ from typing import Any
 import numpy as np
 
 from actionbytes.errors import UserError
+from actionbytes.features.agreement import (
+    Alignment,
+    Fit,
+    Pair,
+    agreement_in_time,
+    by_time,
+    common_share,
+    correlation,
+    every,
+    fit_of,
+    pooled,
+    shifted,
+    side_by_side,
+)
 
 Streams = Mapping[str, np.ndarray]  # stream -> (T, D)
-Rows = Callable[[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]  # of A and of B, to be held side by side
+Matching = tuple[str, str]  # a stream of A and one of B that is taken for the same
 
 SAME, CLOSE = 0.99999, 0.97  # mean cosine of snippets: equal but for rounding; another precision or a detail of flow
-FITS, RELATED = 0.97, 0.15  # centred cosine: the same snippets; snippets that have to do with each other
-OWN, COMMON = 0.1, 0.15  # share of a difference that all snippets have in common: of swapped axes below, of units above
+FITS, RELATED = 0.97, 0.15  # centred cosine: the same snippets; at least related ones
+AXES, SCALE = 0.1, 0.15  # common share of a difference: at most the first, swapped axes; at least the second, scale
 OFFSETS, FACTORS = range(-8, 9), (2, 3, 4, 8)
 ENOUGH = 6  # snippets
 RATES = (5, 8, 10, 12, 12.5, 15, 16, 20, 24, 25, 30, 50, 60)  # usual ones, in frames a second
 
 
 @dataclass(frozen=True)
-class Fit:
-    """How one stream of A goes with one of B. centred: cosine about the means, pooled over all snippets."""
-
-    a: str
-    b: str
-    snippets: int
-    mean: float
-    least: float
-    centred: float
-
-
-@dataclass(frozen=True)
 class Finding:
-    """One difference: a short `kind` (same, fps, hop, chunk, offset, streams, units, flow axes, ...) and a sentence."""
+    """One difference.
+
+    Attributes:
+        kind: Its name: same, close, fps, hop, span, offset, streams, units, flow axes, ...
+        says: It in a sentence.
+    """
 
     kind: str
     says: str
 
 
-def cosines(a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    """(n,) cosines of rows (n, D); two zero rows are alike, a zero row and another are not."""
-    a, b = a.astype(np.float64), b.astype(np.float64)
-    lengths = np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1)
-    both_zero = ~a.any(1) & ~b.any(1)
-    return np.where(both_zero, 1.0, (a * b).sum(1) / np.where(lengths > 0, lengths, np.inf))
-
-
-def centred_cosine(a: np.ndarray, b: np.ndarray) -> float:
-    """Cosine of all of (n, D) about their mean rows: what tells snippets apart, which raw cosines hide."""
-    a, b = a - a.mean(0, dtype=np.float64), b - b.mean(0, dtype=np.float64)
-    length = np.linalg.norm(a) * np.linalg.norm(b)
-    return float((a * b).sum() / length) if length > 0 else 0.0
-
-
-def common_share(a: np.ndarray, b: np.ndarray) -> float:
-    """Share of the difference of (n, D) that every snippet has in common, 0 to 1, less what chance gives to n rows."""
-    difference = b.astype(np.float64) - a
-    total = (difference**2).sum(1).mean()
-    share = (difference.mean(0) ** 2).sum() / total if total > 0 else 0.0
-    chance = 1 / len(a)
-    return float(max(0.0, (share - chance) / (1 - chance))) if len(a) > 1 else 0.0
-
-
-def fit_of(a: np.ndarray, b: np.ndarray, names: tuple[str, str] = ("", "")) -> Fit:
-    """Agreement of rows (n, D) held side by side."""
-    rows = cosines(a, b)
-    return Fit(*names, len(rows), float(rows.mean()), float(rows.min()), centred_cosine(a, b))
+def agree(findings: Sequence[Finding]) -> bool:
+    """Whether the features are the same but for rounding or precision."""
+    return all(finding.kind in ("same", "close") for finding in findings)
 
 
 def settings_apart(a: Mapping | None, b: Mapping | None) -> list[str]:
-    """Settings (nested, as `made_with`) in which two extractions differ; where weights lie is no setting."""
-    a, b = dict(_flat(a or {})), dict(_flat(b or {}))
-    keys = [key for key in sorted(a.keys() & b.keys()) if a[key] != b[key] and not key.endswith(".file")]
-    return [f"{key}: {a[key]} in A, {b[key]} in B" for key in keys]
+    """Settings (nested, as `MadeWith` has them) in which two extractions differ; the path of weights is no setting."""
+    flat_a, flat_b = dict(_flat(a or {})), dict(_flat(b or {}))
+    shared = sorted(key for key in flat_a.keys() & flat_b.keys() if not key.endswith(".file"))
+    return [f"{key}: {flat_a[key]} in A, {flat_b[key]} in B" for key in shared if flat_a[key] != flat_b[key]]
 
 
 def compare(
@@ -88,8 +70,17 @@ def compare(
 ) -> tuple[list[Finding], list[Fit]]:
     """What sets B apart from A, and how well their streams agree once that is accounted for.
 
-    a, b: video -> stream -> (T, D); videos that only one has are left out. hop_s, fps: of A, where they are known.
-    Raises UserError if they share no video, or a video has arrays that are none of features.
+    Args:
+        a: Video -> stream -> (T, D); videos that only one has are left out.
+        b: The same.
+        hop_s: Seconds from one snippet of A to the next, where they are known.
+        fps: Frames a second of A, where they are known.
+
+    Returns:
+        The differences, and the agreement of each stream.
+
+    Raises:
+        UserError: A and B share no video, or hold arrays that are no features.
     """
     names = sorted(a.keys() & b.keys())
     if not names:
@@ -113,20 +104,20 @@ def compare(
         says = "the streams are swapped: what A calls " + ", ".join(f"{s} B calls {t}" for s, t in matched if s != t)
         findings.append(Finding("streams", says))
     chosen = {pair: comparable[pair] for pair in matched}
-    timing, rows = _timing(chosen, hop_s, fps)
+    timing, align = _timing(chosen, hop_s, fps)
     findings += timing
-    held = {pair: _side_by_side(videos, rows or _by_time) for pair, videos in chosen.items()}
-    fits = [fit_of(*held[pair], pair) for pair in matched]
-    if rows:
-        findings += _values(fits, held)
+    aligned = {pair: side_by_side(videos, align or by_time) for pair, videos in chosen.items()}
+    fits = [fit_of(*aligned[pair], pair) for pair in matched]
+    if align:
+        findings += _values(fits, aligned)
     return findings or [Finding("same", "the same features, but for rounding")], fits
 
 
 def _matched(
-    pairs: Mapping[tuple[str, str], list], streams_a: Sequence[str], streams_b: Sequence[str]
-) -> list[tuple[str, str]]:
+    pairs: Mapping[Matching, list[Pair]], streams_a: Sequence[str], streams_b: Sequence[str]
+) -> list[Matching]:
     """Which stream of B is which of A: by name, unless another assignment fits clearly better."""
-    fit = {pair: _in_time(videos, _by_time) for pair, videos in pairs.items()}
+    fit = {pair: agreement_in_time(videos, by_time) for pair, videos in pairs.items()}
     named = [(s, s) for s in streams_a if (s, s) in fit]
     best = max(
         (list(zip(streams_a, order, strict=False)) for order in permutations(streams_b)),
@@ -138,21 +129,22 @@ def _matched(
 
 
 def _timing(
-    chosen: Mapping[tuple[str, str], list], hop_s: float | None, fps: float | None
-) -> tuple[list[Finding], Rows | None]:
-    """What sets the times of B's snippets apart from A's, and how to hold them side by side; None: they show others."""
+    chosen: Mapping[Matching, list[Pair]], hop_s: float | None, fps: float | None
+) -> tuple[list[Finding], Alignment | None]:
+    """What sets the times of B's snippets apart from A's, and which belong together; None: they show other frames."""
     videos = next(iter(chosen.values()))
     lengths = np.array([[len(x) for x in pair] for pair in videos], float)
-    ways: dict[tuple[str, int], Rows] = {("offset", k): _shifted(k) for k in OFFSETS}
+    ways: dict[tuple[str, int], Alignment] = {("offset", k): shifted(k) for k in OFFSETS}
+    b_is_denser = bool(lengths[:, 1].sum() > lengths[:, 0].sum())
     if lengths.sum(0).max() > 1.4 * lengths.sum(0).min():
-        longer_b = lengths[:, 1].sum() > lengths[:, 0].sum()
-        ways |= {(kind, k): way(k, longer_b) for k in FACTORS for kind, way in (("hop", _picked), ("chunk", _pooled))}
-    fits = {}
-    for key, rows in ways.items():
-        counts = np.array([[len(x) for x in rows(*pair)] for pair in videos])
+        ways |= {("hop", k): every(k, b_is_denser) for k in FACTORS}
+        ways |= {("span", k): pooled(k, b_is_denser) for k in FACTORS}
+    fits: dict[tuple[str, int], float] = {}
+    for key, align in ways.items():
+        counts = np.array([[len(x) for x in align(*pair)] for pair in videos])
         explained = (np.abs(counts[:, 0] - counts[:, 1]) <= np.maximum(2, 0.1 * counts.max(1))).all()
         if explained and counts.min(1).sum() >= ENOUGH:  # a few snippets fit by chance
-            fits[key] = max(_in_time(v, rows) for v in chosen.values())
+            fits[key] = max(agreement_in_time(v, align) for v in chosen.values())
     best = max(fits, key=lambda key: (round(fits[key], 4), key == ("offset", 0), -abs(key[1])), default=None)
     seconds = f" ({abs(best[1]) * hop_s:.2f} s)" if best and hop_s else ""
     if best and fits[best] >= FITS:
@@ -161,11 +153,11 @@ def _timing(
             later = "later" if k > 0 else "earlier"
             says = f"B starts {abs(k)} snippets{seconds} {later} in the video than A"
             return ([Finding("offset", says)] if k else []), ways[best]
-        denser, other = ("B", "A") if longer_b else ("A", "B")
+        denser, other = ("B", "A") if b_is_denser else ("A", "B")
         if kind == "hop":
             says = f"{denser} has {k} snippets where {other} has one: the hop (stride) is {k} times shorter"
         else:
-            says = f"a snippet of {other} is the mean of {k} of {denser}: the chunk is {k} times as long"
+            says = f"a snippet of {other} is the mean of {k} of {denser}: the span is {k} times as long"
         return [Finding(kind, says)], ways[best]
     ratios = lengths[:, 1] / lengths[:, 0]
     spread, ratio = ratios.std(), lengths[:, 1].sum() / lengths[:, 0].sum()
@@ -174,11 +166,11 @@ def _timing(
         return [Finding("rates", says + "extracted at each file's own frame rate")], None
     if (np.abs(lengths[:, 1] - lengths[:, 0]) > np.maximum(1, 0.02 * lengths[:, 0])).mean() > 0.5:
         says = f"B has {ratio:.3g} times A's snippets, and they show other frames: the frame rate differs"
-        rate, known = fps or 25.0, "A's is {:g}, so B's is about {:.3g}" if fps else "as between {:g} and {:.3g}"
+        rate, words = fps or 25.0, "A's is {:g}, so B's is about {:.3g}" if fps else "as between {:g} and {:.3g}"
         sure = np.clip(len(videos) / lengths.sum(0).min(), 0.03, 0.1)  # a video's last snippet is there or not
         near = min((r for r in RATES if r != rate), key=lambda r: abs(r - rate * ratio))
-        says += "; " + known.format(rate, near if abs(near - rate * ratio) < sure * near else rate * ratio)
-        return [Finding("fps", says + " (or hop and chunk do)")], None
+        says += "; " + words.format(rate, near if abs(near - rate * ratio) < sure * near else rate * ratio)
+        return [Finding("fps", says + " (or hop and span do)")], None
     shift = _part_of_a_snippet(chosen)
     if shift:
         seconds = f" ({abs(shift) * hop_s:.2f} s)" if hop_s else ""
@@ -187,25 +179,25 @@ def _timing(
     return [], ways["offset", 0]
 
 
-def _part_of_a_snippet(chosen: Mapping[tuple[str, str], list]) -> float:
+def _part_of_a_snippet(chosen: Mapping[Matching, list[Pair]]) -> float:
     """By what part of a snippet B is late in every stream; 0 where the streams do not agree about it."""
     parts = []
     for videos in chosen.values():
-        before, here, after = (_in_time(videos, _shifted(k)) for k in (-1, 0, 1))
+        before, now, after = (agreement_in_time(videos, shifted(k)) for k in (-1, 0, 1))
         neighbours = [(x[:-1], x[1:]) for x, _ in videos]  # of A, which would be as close without a shift
-        alike = _in_time(neighbours, _shifted(0))
-        late, early = after - alike * here, before - alike * here
-        share = max(late, early) / max(here - alike * after, here - alike * before, 1e-9)
+        alike = agreement_in_time(neighbours, shifted(0))
+        late, early = after - alike * now, before - alike * now
+        share = max(late, early) / max(now - alike * after, now - alike * before, 1e-9)
         parts.append((1 if late > early else -1) * max(0.0, share))
     agree = len({part > 0 for part in parts}) == 1 and min(map(abs, parts)) > 0.3
     return float(np.clip(np.mean([p / (1 + abs(p)) for p in parts]), -0.5, 0.5)) if agree else 0.0
 
 
-def _values(fits: Sequence[Fit], held: Mapping[tuple[str, str], tuple]) -> Iterator[Finding]:
+def _values(fits: Sequence[Fit], aligned: Mapping[Matching, Pair]) -> Iterator[Finding]:
     """What sets the numbers apart, stream by stream, once times agree."""
     good = [fit for fit in fits if fit.mean >= CLOSE]
     for fit in fits:
-        a, b = held[fit.a, fit.b]
+        a, b = aligned[fit.a, fit.b]
         length_a, length_b = (np.linalg.norm(x.astype(np.float64), axis=1) for x in (a, b))
         if fit.mean >= CLOSE:
             ratio = length_b / np.where(length_a > 0, length_a, np.inf)
@@ -218,7 +210,7 @@ def _values(fits: Sequence[Fit], held: Mapping[tuple[str, str], tuple]) -> Itera
             elif fit.mean < SAME:
                 says = f"{fit.a}: close (mean cosine {fit.mean:.4f}): another precision, 8-bit flow, another OpenCV"
                 yield Finding("close", says)
-        elif (a.min() < 0) != (b.min() < 0) and _correlation(a, b) > 0.9:  # behind a ReLU nothing is negative
+        elif (a.min() < 0) != (b.min() < 0) and correlation(a, b) > 0.9:  # after a ReLU nothing is negative
             yield Finding("units", f"{fit.a}: every dimension is shifted and scaled (standardised) in one of them")
         elif fit.centred < RELATED:
             far = " or its input is far off (axes, scale, normalisation);" if good else ""
@@ -237,10 +229,10 @@ def _values(fits: Sequence[Fit], held: Mapping[tuple[str, str], tuple]) -> Itera
 
 def _flow(a: np.ndarray, b: np.ndarray) -> Finding:
     share = common_share(a, b)
-    if share < OWN:
+    if share < AXES:
         says = "each snippet differs in its own way and their mean stays: x and y are swapped, or a sign is"
         return Finding("flow axes", f"flow: {says} ({share:.0%} of the difference in common)")
-    if share < COMMON:
+    if share < SCALE:
         return Finding("flow input", "flow: x and y are swapped, or the scale differs; more videos would tell which")
     says = "all snippets differ in one way: the scale of the flow differs (its bound, 8 bit, computed before resizing)"
     return Finding("flow scale", f"flow: {says} ({share:.0%} of the difference in common)")
@@ -248,7 +240,7 @@ def _flow(a: np.ndarray, b: np.ndarray) -> Finding:
 
 def _rgb(a: np.ndarray, b: np.ndarray) -> Finding:
     share = common_share(a, b)
-    if share > 2 * COMMON:
+    if share > 2 * SCALE:
         says = "all snippets differ in one way: pixels are normalised otherwise ([0, 1], [0, 255], less a mean)"
         return Finding("rgb values", f"rgb: {says} ({share:.0%} of the difference in common)")
     says = "rgb: the pictures differ while the flow does not: BGR against RGB, or the normalisation of pixels"
@@ -265,62 +257,6 @@ def _unrelated(a: np.ndarray, b: np.ndarray) -> str:
     if structure > 0.3:
         return "other dimensions, though the same snippets are alike: other weights, or their order is another"
     return "nothing in common: other videos under these names, another network, or an input that is broken (all zero?)"
-
-
-def _correlation(a: np.ndarray, b: np.ndarray) -> float:
-    """Median over dimensions of the correlation over snippets."""
-    a, b = a - a.mean(0, dtype=np.float64), b - b.mean(0, dtype=np.float64)
-    lengths = np.linalg.norm(a, axis=0) * np.linalg.norm(b, axis=0)
-    alive = lengths > 1e-9
-    return float(np.median((a * b).sum(0)[alive] / lengths[alive])) if alive.any() else 0.0
-
-
-def _side_by_side(videos: Sequence[tuple[np.ndarray, np.ndarray]], rows: Rows) -> tuple[np.ndarray, np.ndarray]:
-    """All videos' rows that go together: (n, D) of A and (n, D) of B."""
-    cut = []
-    for pair in videos:
-        a, b = rows(*pair)
-        n = min(len(a), len(b))
-        cut.append((a[:n], b[:n]))
-    if not cut:
-        return np.empty((0, 1)), np.empty((0, 1))
-    return np.concatenate([a for a, _ in cut]), np.concatenate([b for _, b in cut])
-
-
-def _in_time(videos: Sequence[tuple[np.ndarray, np.ndarray]], rows: Rows) -> float:
-    """Centred cosine about the mean of each video: agreement in what changes within videos, not between them."""
-
-    def about_mean(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        held = _side_by_side([(a, b)], rows)
-        return tuple(x - x.mean(0, dtype=np.float64) if len(x) else x for x in held)
-
-    return centred_cosine(*_side_by_side(videos, about_mean))
-
-
-def _by_time(a: np.ndarray, b: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """To each snippet of the shorter one, that of the other at the same share of the video."""
-    n = min(len(a), len(b))
-    return tuple(x[((np.arange(n) + 0.5) * len(x) / n).astype(int)] for x in (a, b))
-
-
-def _shifted(k: int) -> Rows:
-    """B's first snippet beside A's k-th."""
-    return lambda a, b: (a[max(k, 0) :], b[max(-k, 0) :])
-
-
-def _picked(k: int, longer_b: bool) -> Rows:
-    """Every k-th snippet of the denser one."""
-    return (lambda a, b: (a, b[::k])) if longer_b else (lambda a, b: (a[::k], b))
-
-
-def _pooled(k: int, longer_b: bool) -> Rows:
-    """Means of k snippets of the denser one."""
-
-    def means(x: np.ndarray) -> np.ndarray:
-        n = len(x) // k
-        return x[: n * k].reshape(n, k, x.shape[1]).mean(1, dtype=np.float64)
-
-    return (lambda a, b: (a, means(b))) if longer_b else (lambda a, b: (means(a), b))
 
 
 def _flat(values: Mapping[str, Any], prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,7 +1,7 @@
 """Ready-made features to shards: folders of `.npy`, or one W-TALC-style object array.
 
-Object arrays are pickles. They are read by an unpickler that knows NumPy's arrays and nothing else, so that a file
-from a stranger cannot run code.
+Object arrays are pickles. They are read by an unpickler that makes NumPy arrays and nothing else, so that a file from a
+stranger cannot run code.
 """
 
 import pickle
@@ -25,20 +25,26 @@ ALLOWED = {
 } | {("numpy", "ndarray"), ("numpy", "dtype"), ("_codecs", "encode")}
 
 
-Named = tuple[str, dict[str, np.ndarray]]  # a video and its streams
+Named = tuple[str, dict[str, np.ndarray]]
+"""A video and its streams, (T, D) each; no streams where there are no features of it."""
 
 
 class ArrayUnpickler(pickle.Unpickler):
     """Unpickles NumPy arrays; anything else in the stream is an error before it is made."""
 
     def find_class(self, module: str, name: str) -> Any:
+        """The class, if an array needs it; a UserError otherwise."""
         if (module, name) not in ALLOWED:
             raise UserError(f"the array file asks for {module}.{name}, which no array needs; it is not read")
         return super().find_class(module, name)
 
 
 def read_object_array(path: Path) -> np.ndarray:
-    """A one-dimensional object array of (T, D) arrays, as W-TALC-style packs have."""
+    """Read a one-dimensional object array of (T, D) arrays, the form in which W-TALC's features were published.
+
+    Raises:
+        UserError: The file is damaged, holds something else, or asks for classes that no array needs.
+    """
     with path.open("rb") as file:
         try:
             shape, dtype = _header(file)
@@ -62,7 +68,13 @@ def _header(file: BinaryIO) -> tuple[tuple[int, ...], np.dtype]:
 
 
 def split_streams(x: np.ndarray, order: Sequence[str], name: str) -> dict[str, np.ndarray]:
-    """(T, D) into equal streams side by side, in `order`."""
+    """Split a joint array into its streams.
+
+    Args:
+        x: (T, D), streams of equal width side by side.
+        order: Names of the streams, from left to right.
+        name: Opens the error line.
+    """
     if x.ndim != 2 or x.shape[1] % len(order):
         raise UserError(f"{name}: shape {x.shape} does not split into {len(order)} streams of (T, D) side by side")
     return dict(zip(order, np.split(x, len(order), axis=1), strict=True))
@@ -70,10 +82,11 @@ def split_streams(x: np.ndarray, order: Sequence[str], name: str) -> dict[str, n
 
 def from_folder(source: Path, names: Iterable[str], order: Sequence[str]) -> Iterator[Named]:
     """Streams of each video from `rgb/<video>.npy` and `flow/<video>.npy`, or from joint `<video>.npy`."""
-    apart = [stream for stream in STREAMS if (source / stream).is_dir()]
+    folders = [stream for stream in STREAMS if (source / stream).is_dir()]
     for name in names:
-        if apart:
-            streams = {s: _load(source / s / f"{name}.npy") for s in apart if (source / s / f"{name}.npy").is_file()}
+        if folders:
+            paths = {stream: source / stream / f"{name}.npy" for stream in folders}
+            streams = {stream: _load(path) for stream, path in paths.items() if path.is_file()}
         else:
             path = source / f"{name}.npy"
             streams = split_streams(_load(path), order, str(path)) if path.is_file() else {}
@@ -115,17 +128,32 @@ def import_videos(
     out: Path,
     *,
     fps: float = 25.0,
-    chunk: int = 16,
+    span: int = 16,
+    hop: int = 16,
     order: Sequence[str] = STREAMS,
     names: Sequence[str] | None = None,
     strict: bool = False,
     progress: Callable[[Sequence], Iterable] = iter,
 ) -> list[Status]:
-    """Write one shard per subset into `out`; what each video became is returned.
+    """Write ready-made features as one shard per subset.
 
-    source: a folder of `.npy`, or a `.npy` object array; names: which video each of its rows is (default: the order of
-    the annotations). A video without features, or whose length does not fit its duration at `fps` and `chunk`, is set
-    aside, or with `strict` is a UserError.
+    Args:
+        source: A folder of `.npy`, or a `.npy` object array.
+        videos: Annotated videos; those without features, or whose length does not fit their duration, are set aside.
+        out: Folder for the shards.
+        fps: Frames a second that the features were made at.
+        span: Frames that one snippet saw.
+        hop: Frames from the first frame of one snippet to that of the next.
+        order: Streams of joint arrays, from left to right.
+        names: Which video each row of an object array is; none: the annotated videos in their order.
+        strict: Raise an error for a video that would be set aside.
+        progress: Wraps the names of the videos of each subset.
+
+    Returns:
+        What became of each video.
+
+    Raises:
+        UserError: There is nothing at `source`, the names do not fit it, no video fits, or with `strict` one does not.
     """
     if not source.exists():
         raise UserError(f"{source}: no such file or folder")
@@ -136,52 +164,43 @@ def import_videos(
             raise UserError(f"{source}: has {len(array)} videos but {len(listed)} names; give --names in its order")
         rows = dict(zip(listed, array, strict=True))
 
-    def found(wanted: Iterable[str]) -> Iterator[Named]:
-        if source.is_dir():
-            yield from from_folder(source, wanted, order)
-            return
-        for name in wanted:
-            known = name in rows
-            yield name, split_streams(np.asarray(rows[name]), order, f"{source}: {name}") if known else {}
+    def features_of(members: Iterable[str]) -> Iterator[tuple[str, VideoFeatures]]:
+        for name, streams in from_folder(source, members, order) if source.is_dir() else from_rows(members):
+            steps = len(next(iter(streams.values()))) if streams else 0
+            frames = (steps - 1) * hop + span if steps else 0
+            yield name, VideoFeatures(streams, videos[name].duration or frames / fps, frames, fps, span, hop / fps)
 
-    statuses = []
+    def from_rows(members: Iterable[str]) -> Iterator[Named]:
+        for name in members:
+            there = name in rows
+            yield name, split_streams(np.asarray(rows[name]), order, f"{source}: {name}") if there else {}
+
+    about = {"imported": source.name, "fps": fps, "span": span, "hop": hop}
+    statuses: list[Status] = []
     for subset in sorted({video.subset for video in videos.values()}):
-        wanted = sorted(name for name, video in videos.items() if video.subset == subset)
-        statuses += _import_subset(subset, found(progress(wanted)), videos, out, fps, chunk, strict, source)
+        members = sorted(name for name, video in videos.items() if video.subset == subset)
+        subset_statuses: list[Status] = []
+        usable = _usable(features_of(progress(members)), source, strict, subset_statuses)
+        write_shard(out / f"{subset}_00.h5", usable, about, subset_statuses)
+        statuses += subset_statuses
     if not any(status.status == "ok" for status in statuses):
         raise UserError(f"{source}: fits no annotated video; the first problem: {statuses[0].reason}")
     return statuses
 
 
-def _import_subset(
-    subset: str,
-    found: Iterable[tuple[str, dict[str, np.ndarray]]],
-    videos: Mapping[str, Video],
-    out: Path,
-    fps: float,
-    chunk: int,
-    strict: bool,
-    source: Path,
-) -> list[Status]:
-    statuses: list[Status] = []
-
-    def usable() -> Iterator[tuple[str, VideoFeatures]]:
-        for name, streams in found:
-            steps = len(next(iter(streams.values()))) if streams else 0
-            duration = videos[name].duration or steps * chunk / fps
-            features = VideoFeatures(streams, duration, steps * chunk, fps, chunk)
-            try:
-                if not streams:
-                    raise UserError(f"{name}: no features in {source}")
-                features.check(name)
-            except UserError as error:
-                if strict:
-                    raise
-                statuses.append(Status(name, 0, "set aside", str(error)))
-                continue
-            statuses.append(Status(name, steps * chunk, "ok"))
-            yield name, features
-
-    about = {"imported": str(source.name), "fps": fps, "chunk": chunk}
-    write_shard(out / f"{subset}_00.h5", usable(), about, statuses)
-    return statuses
+def _usable(
+    features: Iterable[tuple[str, VideoFeatures]], source: Path, strict: bool, statuses: list[Status]
+) -> Iterator[tuple[str, VideoFeatures]]:
+    """Those of the videos that can be used; what became of each is appended to `statuses`."""
+    for name, video in features:
+        try:
+            if not video.streams:
+                raise UserError(f"{name}: no features in {source}")
+            video.check(name)
+        except UserError as error:
+            if strict:
+                raise
+            statuses.append(Status(name, 0, "set aside", str(error)))
+            continue
+        statuses.append(Status(name, video.frames, "ok"))
+        yield name, video

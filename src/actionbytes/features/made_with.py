@@ -1,30 +1,31 @@
 """How to make features of a new video: like those of a run, or by the field's recipe with given weights."""
 
 import json
-from collections.abc import Callable
 from pathlib import Path
+from typing import Any, Self
 
 import numpy as np
+from pydantic import Field, model_validator
 
-from actionbytes.backbones.i3d import I3D
+from actionbytes.backbones.parameters import Inference
+from actionbytes.backbones.registry import NETWORKS, StreamFeatures
 from actionbytes.errors import UserError
-from actionbytes.features.parameters import Extraction
+from actionbytes.features.kinds import FeatureKind
+from actionbytes.features.store import current_made_with
 from actionbytes.files import file_digest, write_text
-from actionbytes.parameters import Parameters, validated, with_overrides
+from actionbytes.parameters import Parameters, merged, validated, with_overrides
 from actionbytes.recipes import plain
+from actionbytes.threads import threads
 from actionbytes.video.parameters import Decoding, Flow
 
 FILE = "features.json"  # in a run's folder
 
 
-Compute = Callable[[np.ndarray], np.ndarray]
-
-
 class WeightFile(Parameters):
-    """One stream's weights: where they lie and what they must contain."""
+    """One stream's weights: where they are and what the file must contain."""
 
-    file: Path
-    sha256: str
+    file: Path = Field(description="the file of weights")
+    sha256: str = Field(description="SHA-256 of its bytes")
 
     @classmethod
     def of(cls, file: Path) -> "WeightFile":
@@ -33,35 +34,62 @@ class WeightFile(Parameters):
             raise UserError(f"{file}: no such weight file")
         return cls(file=file, sha256=file_digest(file))
 
-    def load(self, stream: str) -> "I3D":
-        """The network, after a look at the file's digest."""
-        from actionbytes.backbones.weights import load_i3d
+    def checked(self, stream: str) -> Path:
+        """The path, if the file is there and unchanged; a UserError otherwise.
 
+        Args:
+            stream: Stream that the weights are for, for the error line.
+        """
         if not self.file.is_file():
             raise UserError(f"{self.file}: the {stream} weights are gone; name them with --weights-{stream}")
         if file_digest(self.file) != self.sha256:
             raise UserError(f"{self.file}: is not the {stream} weight file that these features were made with")
-        return load_i3d(self.file, stream)
+        return self.file
 
 
 class MadeWith(Parameters):
     """All that it takes to make features of a new video like those of a dataset; kept with features and runs."""
 
-    decoding: Decoding
-    flow: Flow
-    extraction: Extraction
-    rgb: WeightFile
-    flow_weights: WeightFile
+    decoding: Decoding = Field(description="how videos become frames")
+    flow: Flow = Field(description="optical flow, for the streams that see it")
+    features: FeatureKind = Field(description="network, streams and snippets")
+    weights: dict[str, WeightFile] = Field(description="file of weights of each stream")
 
-    def streams(self, device: str = "cpu") -> tuple[Compute, Compute]:
-        """The two streams as functions from chunks (n, 16, S, S, c) to features (n, D)."""
-        from actionbytes.backbones.i3d import flow_input, rgb_input
+    @model_validator(mode="after")
+    def _complete(self) -> Self:
+        if missing := [stream for stream in self.features.streams if stream not in self.weights]:
+            raise ValueError(f"no weights of the {missing[0]} stream")
+        if self.features.fps not in (None, self.decoding.fps):
+            raise ValueError(f"features.fps {self.features.fps:g} is not decoding.fps {self.decoding.fps:g}; set both")
+        return self
 
-        bound = self.flow.bound
-        return (
-            _compute(self.rgb.load("rgb"), rgb_input, self.extraction, device),
-            _compute(self.flow_weights.load("flow"), lambda x: flow_input(x, bound), self.extraction, device),
-        )
+    def streams(self, device: str = "cpu") -> dict[str, StreamFeatures]:
+        """Load the network of each stream.
+
+        Args:
+            device: Torch's name of the device.
+
+        Returns:
+            Stream -> a function from the pixels of snippets, (n, span, S, S, c), to their features, (n, D).
+        """
+        inference = Inference(self.features.precision, device, self.flow.bound)
+        network = NETWORKS[self.features.network]
+        return {
+            stream: _with_threads(
+                network.open_stream(self.weights[stream].checked(stream), stream, inference), self.features.threads
+            )
+            for stream in self.features.streams
+        }
+
+
+def _with_threads(compute: StreamFeatures, count: int) -> StreamFeatures:
+    """`compute`, with `count` threads of torch while it runs."""
+
+    def run(snippets: np.ndarray) -> np.ndarray:
+        with threads(count):
+            return compute(snippets)
+
+    return run
 
 
 def remember(run: Path, made_with: dict | None) -> None:
@@ -76,45 +104,39 @@ def making_of(
     weights_flow: Path | None = None,
     settings: tuple[str, ...] = (),
     precision: str | None = None,
-    known: dict | None = None,
+    recorded: dict[str, Any] | None = None,
 ) -> MadeWith:
-    """The recipe of `run`, or a `known` one, or the field's, with the weights and `--set` settings given on top."""
-    field = plain({"decoding": Decoding(), "flow": Flow(), "extraction": Extraction()})
-    values = _of_run(run) if run else dict(known or field)
-    for key, path, option in (("rgb", weights_rgb, "--weights-rgb"), ("flow_weights", weights_flow, "--weights-flow")):
-        if path:
-            values[key] = plain(WeightFile.of(path))
-        elif key not in values:
-            raise UserError(f"no {option}: name I3D weights (published .pt or .safetensors), or a --run that has them")
+    """How to make features, from what a run or stored features say, or by the field's recipe.
+
+    Args:
+        run: A run whose features are to be made alike; it goes before `recorded`.
+        weights_rgb: File of weights of the rgb stream, on top.
+        weights_flow: File of weights of the flow stream, on top.
+        settings: `key=value` settings on top, such as `decoding.fps=10`.
+        precision: Precision of the network, on top.
+        recorded: What stored features say of themselves.
+
+    Raises:
+        UserError: A stream has no weights, a file is missing or a setting is not allowed.
+    """
+    field = {"decoding": Decoding(), "flow": Flow(), "features": FeatureKind()}
+    files = {"rgb": weights_rgb, "flow": weights_flow}
+    named = {stream: WeightFile.of(path) for stream, path in files.items() if path}
+    on_top = {"weights": named} | ({"features": {"precision": precision}} if precision else {})
+    values = merged(_of_run(run) if run else recorded or plain(field), plain(on_top))
     values = with_overrides(values, settings)
-    if precision:
-        values["extraction"]["precision"] = precision
+    for stream in validated(FeatureKind, values.get("features"), "--set").streams:
+        if stream not in values["weights"]:
+            what = f"no --weights-{stream}: name its weights (published .pt or .safetensors)"
+            raise UserError(f"{what}, or a --run that has them")
     return validated(MadeWith, values, "--set")
 
 
-def _of_run(run: Path) -> dict:
+def _of_run(run: Path) -> dict[str, Any]:
     path = run / FILE
     if not path.is_file():
         raise UserError(f"{run}: does not say how its features were made ({FILE} is missing; they were imported)")
     try:
-        return json.loads(path.read_text())
+        return current_made_with(json.loads(path.read_text()))
     except ValueError:
         raise UserError(f"{path}: not valid JSON") from None
-
-
-def _compute(model: "I3D", prepare: Callable, extraction: Extraction, device: str) -> Compute:
-    import torch
-
-    from actionbytes.backbones.fast import fast_features
-    from actionbytes.backbones.parameters import Inference
-
-    torch.set_num_threads(extraction.threads)
-    features = fast_features(model, Inference(precision=extraction.precision), device)
-    for note in features.notes:
-        print(note)
-
-    def compute(x: np.ndarray) -> np.ndarray:
-        with torch.inference_mode():
-            return features(prepare(x)).numpy()
-
-    return compute

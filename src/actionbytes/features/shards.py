@@ -1,13 +1,16 @@
 """The three stages from videos to feature shards, each over one shard, each restartable.
 
-A stage makes one file per video in `<out>.partial/`, atomically, and skips those that are there: whatever kills it, at
-most one video's work is lost. When all are made, the folder gets its name (decode, flow) or is packed into one HDF5
+A stage makes one file per video in `<out>.partial/`, whole or not at all, and skips those that are there: a kill loses
+the work on one video at most. When all are made, the folder gets its name (decode, flow) or is packed into one HDF5
 shard (extract). A video that cannot be used is set aside in `status.csv` with the reason and stops nothing.
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TypeVar
+
+import numpy as np
 
 from actionbytes.data.manifests import Entry, Status, read_status, write_rows
 from actionbytes.features.extract import TooShort, video_features
@@ -29,87 +32,131 @@ def decode_shard(
 ) -> None:
     """Decode the videos of a shard to lossless frames: `out/<video>.frames` and `out/status.csv`.
 
-    folder: where the `file`s of the entries are. A damaged video keeps the frames that decode.
+    A damaged video keeps the frames that decode.
+
+    Args:
+        entries: The videos.
+        folder: Folder that their `file`s are relative to.
+        out: Folder to make.
+        decoding: Frame rate and size.
+        progress: Wraps the entries.
     """
 
-    def one(entry: Entry, path: Path) -> Status:
+    def decode(entry: Entry, path: Path) -> Status:
         reader = IsolatedReader(folder / entry.file, decoding)
         write_clip(path, reader)
-        if reader.frames < 16:
-            path.unlink()
-            raise BrokenVideo(f"has {reader.frames} frames at {decoding.fps:g} fps; one snippet needs 16")
         return Status(entry.video, reader.frames, reader.status, reader.reason)
 
-    _each(entries, out, ".frames", one, progress)
+    _each(entries, out, ".frames", decode, progress)
 
 
 def flow_shard(frames: Path, out: Path, flow: Flow, threads: int = 1, progress: Progress = iter) -> None:
-    """TV-L1 flow of every decoded video: `out/<video>.flow`; `frames` is what `decode_shard` made."""
+    """Optical flow of every decoded video: `out/<video>.flow` and `out/status.csv`.
 
-    def one(entry: Status, path: Path) -> Status:
-        fields = flow_pairs(Clip(frames / f"{entry.video}.frames"), flow, threads)
+    Args:
+        frames: What `decode_shard` made.
+        out: Folder to make.
+        flow: Algorithm and its parameters.
+        threads: Pairs of frames at a time; the values do not depend on it.
+        progress: Wraps the videos.
+    """
+
+    def compute(decoded: Status, path: Path) -> Status:
+        fields = flow_pairs(Clip(frames / f"{decoded.video}.frames"), flow, threads)
         write_clip(path, (stored(field, flow) for field in fields))
-        return entry
+        return decoded
 
-    _each(read_status(frames / STATUS), out, ".flow", one, progress)
+    _each(read_status(frames / STATUS), out, ".flow", compute, progress)
 
 
 def extract_shard(
-    frames: Path, flows: Path, out: Path, made_with: MadeWith, recipe: Recipe, progress: Progress = iter
+    frames: Path | None,
+    flows: Path | None,
+    out: Path,
+    made_with: MadeWith,
+    recipe: Recipe,
+    progress: Progress = iter,
 ) -> None:
-    """Feature shard `out` (HDF5) from what `decode_shard` and `flow_shard` made."""
-    parts, streams = out.with_name(out.name + ".parts"), made_with.streams()
-    fps, extraction = made_with.decoding.fps, made_with.extraction
+    """Feature shard from decoded frames and flow.
 
-    def one(entry: Status, path: Path) -> Status:
-        fields = (restored(values, made_with.flow) for values in Clip(flows / f"{entry.video}.flow"))
-        pairs = zip(Clip(frames / f"{entry.video}.frames"), fields, strict=True)
+    Args:
+        frames: What `decode_shard` made; None where no stream sees frames.
+        flows: What `flow_shard` made; None where no stream sees flow.
+        out: The HDF5 file to make.
+        made_with: Streams, snippets and weights.
+        recipe: What names the shard.
+        progress: Wraps the videos.
+    """
+    parts, networks = out.with_name(out.name + ".parts"), made_with.streams()
+    fps, kind = made_with.decoding.fps, made_with.features
+    folders = {"rgb": frames, "flow": flows}
+    seen = {stream: folder for stream in kind.streams if (folder := folders[stream])}
+    if missing := [stream for stream in kind.streams if stream not in seen]:
+        raise ValueError(f"the {missing[0]} stream sees pixels that are not given")
+
+    def pixels(stream: str, video: str) -> Iterator[np.ndarray]:
+        if stream == "rgb":
+            yield from Clip(seen[stream] / f"{video}.frames")
+        else:
+            yield from (restored(field, made_with.flow) for field in Clip(seen[stream] / f"{video}.flow"))
+
+    def extract(decoded: Status, path: Path) -> Status:
+        instants = zip(*(pixels(stream, decoded.video) for stream in kind.streams), strict=True)
         try:
-            features = video_features(pairs, *streams, fps, extraction)
+            features = video_features(instants, networks, fps, kind)
         except TooShort as error:
             raise BrokenVideo(str(error)) from None
-        write_shard(path, [(entry.video, features)], recipe.full)
-        return entry
+        write_shard(path, [(decoded.video, features)], recipe.full)
+        return decoded
 
-    _each(read_status(flows / STATUS), parts, ".h5", one, progress)
+    decoded = read_status(seen[kind.streams[-1]] / STATUS)
+    _each(decoded, parts, ".h5", extract, progress)
     statuses = read_status(parts / STATUS)
-    made = [parts / f"{s.video}.h5" for s in statuses if s.status != "set aside"]
+    paths = [parts / f"{s.video}.h5" for s in statuses if s.status != "set aside"]
+    _remove_unfinished(out.parent, f".{out.name}.*.part")
     write_shard(
-        out, (video for path in made for video in iterate_shards(path)), recipe.full, statuses, plain(made_with)
+        out, (video for path in paths for video in iterate_shards(path)), recipe.full, statuses, plain(made_with)
     )
     shutil.rmtree(parts)
 
 
+Item = TypeVar("Item", Entry, Status)
+
+
 def _each(
-    entries: Sequence[Entry | Status],
-    out: Path,
-    suffix: str,
-    one: Callable[[Entry | Status, Path], Status],
-    progress: Progress,
+    items: Sequence[Item], out: Path, suffix: str, make: Callable[[Item, Path], Status], progress: Progress
 ) -> None:
-    """Make `out/<video><suffix>` for every entry by `one`, keeping what an interrupted run has made."""
+    """Make `out/<video><suffix>` for every video by `make`, keeping what an interrupted run has made."""
     if (out / STATUS).exists():
         return
     partial = out.with_name(out.name + ".partial")
-    notes = partial / "notes"  # one line per video that is done, so that a restart knows
+    notes = partial / "notes"  # one line per video that is done, so that a restart skips it
     if not (partial / STATUS).exists():
         notes.mkdir(parents=True, exist_ok=True)
+        _remove_unfinished(partial, ".*.part")
         statuses = []
-        for entry in progress(entries):
-            note = notes / f"{entry.video}.csv"
+        for item in progress(items):
+            note = notes / f"{item.video}.csv"
             if not note.exists():
-                write_rows(note, [_guarded(one, entry, partial / (entry.video + suffix))], Status)
+                write_rows(note, [_guarded(make, item, partial / (item.video + suffix))], Status)
             statuses += read_status(note)
         write_rows(partial / STATUS, statuses, Status)
     shutil.rmtree(notes, ignore_errors=True)
+    _remove_unfinished(partial, ".*.part")
     partial.rename(out)
 
 
-def _guarded(one: Callable, entry: Entry | Status, path: Path) -> Status:
-    """What `one` makes of an entry; a video set aside before stays so, a broken one is set aside now."""
-    if isinstance(entry, Status) and entry.status == "set aside":
-        return entry
+def _guarded(make: Callable[[Item, Path], Status], item: Item, path: Path) -> Status:
+    """What `make` says of a video; one set aside before stays so, a broken one is set aside now."""
+    if isinstance(item, Status) and item.status == "set aside":
+        return item
     try:
-        return one(entry, path)
+        return make(item, path)
     except BrokenVideo as error:
-        return Status(entry.video, 0, "set aside", str(error))
+        return Status(item.video, 0, "set aside", str(error))
+
+
+def _remove_unfinished(folder: Path, pattern: str) -> None:
+    """Remove files that a killed process has not finished; a shard is made by one process at a time."""
+    for path in folder.glob(pattern):
+        path.unlink()

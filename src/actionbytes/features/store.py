@@ -1,50 +1,63 @@
 """The feature store: HDF5 shards of a dataset, written video by video, read as packed rows.
 
-A shard holds `/<video>/rgb` and `/<video>/flow`, (T, D) each, with the attributes `duration`, `frames`, `fps`, `chunk`,
-`hop_s` and `complete`; the file's attributes are `recipe` (JSON) and `statuses` (JSON: what became of each video).
+A shard holds `/<video>/<stream>`, (T, D), for each stream, and of each video the attributes `duration` (s), `frames`,
+`fps`, `span` (frames of a snippet), `hop_s` (s from one snippet to the next) and `complete`. Shards of version 0.1 call
+the span `chunk`. The file's attributes are JSON: `recipe`, `made_with` (how to make features of a new video alike) and
+`statuses` (what became of each video).
 """
 
 import json
 import os
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import h5py
 import numpy as np
 
 from actionbytes.data.manifests import Status
 from actionbytes.errors import UserError
-from actionbytes.features.kinds import STREAMS
+from actionbytes.features.kinds import STREAMS, in_order
+from actionbytes.files import whole
 
 
 @dataclass(frozen=True)
 class VideoFeatures:
     """Snippet features of one video.
 
-    streams: stream name -> (T, D); fps: frames per second after resampling; chunk: frames per snippet;
-    duration: seconds; frames: number of frames after resampling.
+    Attributes:
+        streams: Stream name -> (T, D).
+        duration: Seconds.
+        frames: Number of frames after resampling.
+        fps: Frames a second after resampling.
+        span: Frames that one snippet sees.
+        hop_s: Seconds from the start of one snippet to that of the next.
     """
 
     streams: Mapping[str, np.ndarray]
     duration: float
     frames: int
     fps: float
-    chunk: int
+    span: int
+    hop_s: float
 
     @property
-    def hop_s(self) -> float:
-        """Seconds from one snippet to the next."""
-        return self.chunk / self.fps
+    def hop(self) -> float:
+        """Frames from the start of one snippet to that of the next."""
+        return self.hop_s * self.fps
 
-    def joint(self, streams: Sequence[str] = STREAMS) -> np.ndarray:
+    def joint(self, streams: Sequence[str]) -> np.ndarray:
         """(T, sum D): `streams` side by side."""
         return np.concatenate([self.streams[stream] for stream in streams], axis=1)
 
     def check(self, name: str) -> None:
-        """Raise UserError unless the streams agree in length and the length agrees with the duration."""
+        """Raise UserError unless the streams agree in length and their snippets cover the duration.
+
+        Args:
+            name: Opens the error line.
+        """
         lengths = {stream: len(x) for stream, x in self.streams.items()}
         if len(set(lengths.values())) != 1:
             raise UserError(f"{name}: the streams differ in length ({lengths}); extract both from the same frames")
@@ -54,10 +67,11 @@ class VideoFeatures:
             if not np.isfinite(x).all():
                 raise UserError(f"{name}/{stream}: holds NaN or infinite values; extract this video again")
         steps = next(iter(lengths.values()))
-        if abs(steps * self.hop_s - self.duration) >= 2 * self.hop_s:
+        covered = (steps - 1) * self.hop_s + self.span / self.fps
+        if abs(covered - self.duration) >= 2 * self.hop_s:
             raise UserError(
-                f"{name}: {steps} snippets of {self.hop_s:.3g} s do not fit a duration of {self.duration:.2f} s; "
-                "check the fps and the chunk length that the features were made with"
+                f"{name}: {steps} snippets of {self.span} frames, one every {self.hop:g} frames at {self.fps:g} fps, "
+                f"do not fit a duration of {self.duration:.2f} s; check the fps, span and hop of the features"
             )
 
 
@@ -65,8 +79,14 @@ class VideoFeatures:
 class PackedFeatures:
     """Features of many videos in one array, without padding.
 
-    names: N video ids; offsets: (N + 1,) row of each video's first snippet; rows: (sum T, D), streams side by side in
-    the order of `streams`; durations: (N,) seconds; hop_s: seconds between snippets; set_aside: video -> reason.
+    Attributes:
+        names: N video ids.
+        offsets: (N + 1,) row of each video's first snippet.
+        rows: (sum T, D), streams side by side in the order of `streams`.
+        hop_s: Seconds from the start of one snippet to that of the next.
+        durations: (N,) seconds.
+        streams: Streams that `rows` hold.
+        set_aside: Video -> reason, of those asked for that could not be used when features were made.
     """
 
     names: list[str]
@@ -75,31 +95,11 @@ class PackedFeatures:
     hop_s: float
     durations: np.ndarray
     streams: tuple[str, ...] = STREAMS
-    set_aside: Mapping[str, str] | None = None
-
-    @property
-    def lengths(self) -> np.ndarray:
-        """(N,) snippets of each video."""
-        return np.diff(self.offsets)
+    set_aside: Mapping[str, str] = field(default_factory=dict)
 
     def video(self, i: int) -> np.ndarray:
         """(T, D) features of video `i`, a view."""
         return self.rows[self.offsets[i] : self.offsets[i + 1]]
-
-    def subset(self, names: Iterable[str]) -> "PackedFeatures":
-        """The features of `names` alone, in that order."""
-        index = {name: i for i, name in enumerate(self.names)}
-        picked = [index[name] for name in names]
-        videos = [self.video(i) for i in picked]
-        return PackedFeatures(
-            [self.names[i] for i in picked],
-            np.cumsum([0, *map(len, videos)]),
-            np.concatenate(videos) if videos else self.rows[:0],
-            self.hop_s,
-            self.durations[picked],
-            self.streams,
-            self.set_aside,
-        )
 
 
 def write_shard(
@@ -109,13 +109,20 @@ def write_shard(
     statuses: Sequence[Status] = (),
     made_with: Mapping | None = None,
 ) -> None:
-    """Write a whole shard, or nothing: the file appears under its name only when it is complete.
+    """Write a shard, whole or not at all.
 
-    recipe: what names it; statuses: what became of each video; made_with: how to make features of a new video alike.
+    Args:
+        path: The file; folders are made as needed.
+        videos: (name, features) of each video, written as they come.
+        recipe: What names the shard.
+        statuses: What became of each video. It is read when all videos are written, so that a generator of videos may
+            fill it.
+        made_with: How to make features of a new video alike; none for imported features.
+
+    Raises:
+        UserError: Features of a video are impossible (see `VideoFeatures.check`).
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    with h5py.File(partial, "w", track_order=False) as file:
+    with whole(path) as partial, h5py.File(partial, "w", track_order=False) as file:
         file.attrs["recipe"] = json.dumps(recipe, sort_keys=True)
         if made_with:
             file.attrs["made_with"] = json.dumps(made_with, sort_keys=True)
@@ -128,13 +135,11 @@ def write_shard(
                 duration=float(features.duration),
                 frames=int(features.frames),
                 fps=float(features.fps),
-                chunk=int(features.chunk),
+                span=int(features.span),
                 hop_s=float(features.hop_s),
                 complete=True,
             )
-        # last, because `videos` may be a generator that learns on its way what becomes of each
         file.attrs["statuses"] = json.dumps([asdict(status) for status in statuses])
-    partial.replace(path)
 
 
 def write_npy(folder: Path, videos: Iterable[tuple[str, VideoFeatures]]) -> None:
@@ -142,10 +147,8 @@ def write_npy(folder: Path, videos: Iterable[tuple[str, VideoFeatures]]) -> None
     for name, features in videos:
         features.check(name)
         for stream, x in features.streams.items():
-            (folder / stream).mkdir(parents=True, exist_ok=True)
-            partial = folder / stream / f"{name}.partial.npy"
-            np.save(partial, x)
-            partial.replace(folder / stream / f"{name}.npy")
+            with whole(folder / stream / f"{name}.npy") as partial, partial.open("wb") as file:
+                np.save(file, x)
 
 
 def open_shard(path: Path) -> h5py.File:
@@ -167,26 +170,42 @@ def read_statuses(file: h5py.File) -> list[Status]:
     return [Status(**status) for status in json.loads(file.attrs.get("statuses", "[]"))]
 
 
-def read_made_with(folder: Path | list[Path]) -> dict | None:
-    """How the features of a folder (or list of shards) were made; none for imported ones."""
+def read_made_with(folder: Path | list[Path]) -> dict[str, Any] | None:
+    """How the features of a folder (or list of shards) were made, as `MadeWith` has it; None for imported ones."""
     shards = folder if isinstance(folder, list) else shard_files(folder)
     with open_shard(shards[0]) as file:
-        return json.loads(file.attrs.get("made_with", "null"))
+        made_with = json.loads(file.attrs.get("made_with", "null"))
+        return made_with and current_made_with(made_with)
+
+
+def current_made_with(made_with: Mapping[str, Any]) -> dict[str, Any]:
+    """What version 0.1 wrote about how features are made, in today's words; what is in these already stays as it is."""
+    made_with = dict(made_with)
+    if "extraction" in made_with:
+        features = dict(made_with.pop("extraction"))
+        features["span"] = features["hop"] = features.pop("chunk", 16)
+        made_with["features"] = features
+    weights = {
+        stream: made_with.pop(key) for stream, key in (("rgb", "rgb"), ("flow", "flow_weights")) if key in made_with
+    }
+    return made_with | ({"weights": weights} if weights else {})
 
 
 def read_video(file: h5py.File, name: str) -> VideoFeatures:
-    """Read and check one video of an open shard."""
-    group = file[name]
-    needed = ("duration", "frames", "fps", "chunk", "complete")
-    missing = [key for key in needed if key not in group.attrs]
+    """Read and check one video of an open shard.
+
+    Raises:
+        UserError: The video is incomplete, or its features are impossible.
+    """
+    group, geometry = file[name], _geometry(file, name)
+    missing = [key for key in ("duration", "frames", "complete") if key not in group.attrs]
     if missing or not group.attrs["complete"]:
         raise UserError(
             f"{file.filename}: {name} is incomplete ({', '.join(missing) or 'unfinished'}); extract it again"
         )
-    attributes = group.attrs
-    streams = {stream: group[stream][()] for stream in STREAMS if stream in group}
-    duration, frames, fps = float(attributes["duration"]), int(attributes["frames"]), float(attributes["fps"])
-    features = VideoFeatures(streams, duration, frames, fps, int(attributes["chunk"]))
+    streams = {stream: group[stream][()] for stream in in_order(group)}
+    duration, frames = float(group.attrs["duration"]), int(group.attrs["frames"])
+    features = VideoFeatures(streams, duration, frames, geometry.fps, geometry.span, geometry.hop_s)
     features.check(f"{file.filename}: {name}")
     return features
 
@@ -213,47 +232,82 @@ def iterate_shards(folder: Path, names: Collection[str] | None = None) -> Iterat
 def load_features(
     folder: Path | list[Path],
     names: Iterable[str] | None = None,
-    streams: tuple[str, ...] = STREAMS,
+    streams: tuple[str, ...] | None = None,
     in_memory: int | None = None,
 ) -> PackedFeatures:
-    """Load the shards of a folder (or a list of shard files) into packed rows, sorted by video name.
+    """Load the shards of a folder as packed rows, sorted by video name.
 
-    names: the videos wanted; one that is neither stored nor set aside is a UserError. One that was set aside when the
-    features were made is left out, and its reason is in `set_aside`. rows keep the stored type (float16 or float32);
-    more than `in_memory` bytes of them (by default half of what is free) lie in a temporary file and are mapped.
+    Args:
+        folder: A folder of shards, one shard, or a list of shards.
+        names: Videos to load; none: all. One that was set aside when features were made is left out, and its reason is
+            in `set_aside` of the result.
+        streams: Streams to load, side by side in this order; none: all that there are.
+        in_memory: Bytes of features beyond which they lie in a temporary file and are mapped; none: half of the free
+            memory.
+
+    Returns:
+        The features, as float16 or float32 as they are stored.
+
+    Raises:
+        UserError: A video is neither stored nor set aside, a shard is broken or lacks a stream, or the videos differ in
+            dimensions or hop.
     """
     shards = shard_files(Path(folder)) if isinstance(folder, str | Path) else list(folder)
-    wanted = None if names is None else set(names)
-    where, found, set_aside = ", ".join(str(p) for p in shards[:2]), {}, {}
+    asked = None if names is None else set(names)
+    paths: dict[str, Path] = {}
+    sizes: dict[str, _Size] = {}
+    set_aside: dict[str, str] = {}
     for path in shards:
         with open_shard(path) as file:
             set_aside.update({s.video: s.reason for s in read_statuses(file) if s.status == "set aside"})
-            found.update(
-                {name: (path, _size(file, name, streams)) for name in file if wanted is None or name in wanted}
+            for name in file:
+                if asked is None or name in asked:
+                    streams = streams or in_order(file[name])
+                    paths[name], sizes[name] = path, _size(file, name, streams)
+    files = ", ".join(str(path) for path in shards[:2])
+    if asked is not None:
+        set_aside = {name: reason for name, reason in set_aside.items() if name in asked}
+        missing = sorted(asked - paths.keys() - set_aside.keys())
+        if missing:
+            raise UserError(
+                f"no features of {len(missing)} videos, such as {missing[0]}, in {files}; extract them first"
             )
-    if wanted is not None:
-        set_aside = {name: reason for name, reason in set_aside.items() if name in wanted}
-        lost = sorted(wanted - found.keys() - set_aside.keys())
-        if lost:
-            raise UserError(f"no features of {len(lost)} videos, such as {lost[0]}, in {where}; extract them first")
-    if not found:
-        raise UserError(f"{where}: holds no features of the videos asked for")
-    order = sorted(found)
-    sizes = [found[name][1] for name in order]
-    shapes, hops = {size.dims for size in sizes}, {round(size.hop_s, 9) for size in sizes}
-    if len(shapes) > 1 or len(hops) > 1:
-        raise UserError(f"{where}: mixes features of different sizes {sorted(shapes)} or hops {sorted(hops)} s")
-    offsets = np.cumsum([0, *(size.length for size in sizes)])
-    rows = _room((int(offsets[-1]), sum(shapes.pop())), sizes[0].dtype, in_memory)
+    if not paths or not streams:
+        raise UserError(f"{files}: holds no features of the videos asked for")
+    order = sorted(paths)
+    first = sizes[order[0]]
+    if len(shapes := {size.dims for size in sizes.values()}) > 1:
+        raise UserError(f"{files}: mixes features of different sizes {sorted(shapes)}")
+    if len(hops := {round(size.hop_s, 9) for size in sizes.values()}) > 1:
+        raise UserError(f"{files}: mixes features of different hops {sorted(hops)} s")
+    offsets = np.cumsum([0, *(sizes[name].length for name in order)])
+    rows = _room((int(offsets[-1]), sum(first.dims)), first.dtype, in_memory)
     durations = np.empty(len(order))
-    for path in dict.fromkeys(path for path, _ in found.values()):
+    for path in dict.fromkeys(paths.values()):
         with open_shard(path) as file:
             for i, name in enumerate(order):
-                if found[name][0] == path:
+                if paths[name] == path:
                     video = read_video(file, name)
                     durations[i] = video.duration
                     rows[offsets[i] : offsets[i + 1]] = video.joint(streams)
-    return PackedFeatures(order, offsets, rows, sizes[0].hop_s, durations, tuple(streams), set_aside)
+    return PackedFeatures(order, offsets, rows, first.hop_s, durations, tuple(streams), set_aside)
+
+
+class _Geometry(NamedTuple):
+    """How snippets lie in a video: frames a second, frames of a snippet, seconds between snippets."""
+
+    fps: float
+    span: int
+    hop_s: float
+
+
+def _geometry(file: h5py.File, name: str) -> _Geometry:
+    attributes = file[name].attrs
+    span = "span" if "span" in attributes else "chunk"  # its name in version 0.1
+    missing = [key for key in ("fps", span, "hop_s") if key not in attributes]
+    if missing:
+        raise UserError(f"{file.filename}: {name} is incomplete ({', '.join(missing)}); extract it again")
+    return _Geometry(float(attributes["fps"]), int(attributes[span]), float(attributes["hop_s"]))
 
 
 class _Size(NamedTuple):
@@ -266,19 +320,15 @@ class _Size(NamedTuple):
 def _size(file: h5py.File, name: str, streams: tuple[str, ...]) -> _Size:
     """What room a video needs, without reading its features."""
     group = file[name]
-    stored = [stream for stream in STREAMS if stream in group]
     for stream in streams:
-        if stream not in stored:
-            raise UserError(f"{name}: has no {stream} stream; choose the streams it has: {stored}")
-    for key in ("fps", "chunk"):
-        if key not in group.attrs:
-            raise UserError(f"{file.filename}: {name} is incomplete ({key}); extract it again")
+        if stream not in group:
+            has = ", ".join(in_order(group)) or "none"
+            raise UserError(f"{file.filename}: {name}: has no {stream} stream; choose of those it has: {has}")
     arrays = [group[stream] for stream in streams]
     for stream, x in zip(streams, arrays, strict=True):
         if x.ndim != 2:
             raise UserError(f"{name}/{stream}: shape {x.shape}, but features are (snippets, dimensions), not empty")
-    hop_s = float(group.attrs["chunk"]) / float(group.attrs["fps"])
-    return _Size(arrays[0].shape[0], tuple(x.shape[1] for x in arrays), arrays[0].dtype, hop_s)
+    return _Size(arrays[0].shape[0], tuple(x.shape[1] for x in arrays), arrays[0].dtype, _geometry(file, name).hop_s)
 
 
 def _room(shape: tuple[int, int], dtype: np.dtype, in_memory: int | None) -> np.ndarray:
@@ -295,5 +345,5 @@ def stored_streams(folder: Path | list[Path]) -> tuple[str, ...]:
     for path in folder if isinstance(folder, list) else shard_files(folder):
         with open_shard(path) as file:
             for name in file:
-                return tuple(stream for stream in STREAMS if stream in file[name])
+                return in_order(file[name])
     raise UserError(f"{folder}: the shards hold no video")

@@ -15,10 +15,10 @@ from actionbytes.errors import UserError
 from actionbytes.localization.bytes import proposals
 from actionbytes.localization.thresholds import Localization, SegmentRules, Segments, localize
 from actionbytes.localization.transfer import Transfer
-from actionbytes.methods.layers import threads
 from actionbytes.methods.optimizers import optimizer_of
 from actionbytes.methods.parameters import MethodParameters, Optimization
 from actionbytes.methods.sets import Batch, Round, Sampler, TrainingSet, UniformSampler
+from actionbytes.threads import threads
 
 Floats = NDArray[np.float32]
 FUSION = "fusion"  # the part of the class scores that all methods have

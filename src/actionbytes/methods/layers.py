@@ -1,21 +1,7 @@
-"""Layers and settings of torch that several methods share."""
-
-from collections.abc import Iterator
-from contextlib import contextmanager
+"""Layers that several methods share."""
 
 import torch
 from torch import Tensor, nn
-
-
-@contextmanager
-def threads(count: int) -> Iterator[None]:
-    """Run torch with `count` threads inside: results must not depend on how many cores a machine has."""
-    before = torch.get_num_threads()
-    torch.set_num_threads(count)
-    try:
-        yield
-    finally:
-        torch.set_num_threads(before)
 
 
 def linear(dim: int, out: int, generator: torch.Generator) -> nn.Linear:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from actionbytes.backbones.parameters import Pretraining
 from actionbytes.data.manifests import shard_names
-from actionbytes.features.parameters import Extraction
+from actionbytes.features.kinds import FeatureKind
 from actionbytes.localization.transfer import LabelTransfer
 from actionbytes.parameters import Parameters
 from actionbytes.recipes import Recipe
@@ -61,7 +61,7 @@ class FeatureSet:
     """The features of one dataset under one recipe."""
 
     clips: Clips
-    extraction: Extraction
+    kind: FeatureKind
     recipe: Recipe
     weights: tuple[Path, Path]  # rgb, flow
 

@@ -189,7 +189,7 @@ class Making:
         else:
             published = (suite.backbone.rgb, suite.backbone.flow)
             weights, identity = tuple(w.file for w in published), [w.git_blob for w in published]
-        spec = {"flow": clips.flow_recipe.full, "weights": identity, "extraction": suite.features}
+        spec = {"flow": clips.flow_recipe.full, "weights": identity, "features": suite.features}
         return FeatureSet(clips, suite.features, Recipe("extract", f"i3d-{decoding.fps:g}fps", spec), weights)
 
     def stills(self, dataset: str, subset: str, videos: int) -> Stills:

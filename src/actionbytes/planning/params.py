@@ -9,8 +9,8 @@ from pydantic import Field, model_validator
 from actionbytes.backbones.parameters import Pretraining
 from actionbytes.data.exclusions import Exclusion
 from actionbytes.errors import UserError
-from actionbytes.evaluation.detection import Evaluation
-from actionbytes.features.parameters import Extraction
+from actionbytes.evaluation.parameters import Evaluation
+from actionbytes.features.kinds import FeatureKind
 from actionbytes.localization.thresholds import Localization
 from actionbytes.mini.world import MiniWorld
 from actionbytes.parameters import Parameters, read_yaml, validated
@@ -101,7 +101,7 @@ class Suite(Parameters):
     flow: Flow = Field(Flow(), description="optical flow")
     backbone: Backbone = Field(Backbone(), description="network")
     pretraining: Pretraining = Field(Pretraining(), description="of the backbone, where no published weights are used")
-    features: Extraction = Field(Extraction(), description="snippet features")
+    features: FeatureKind = Field(FeatureKind(), description="snippet features")
     words: Words = Field(Words(), description="word vectors")
     exclusion: Exclusion = Field(Exclusion(), description="which source classes zero-shot experiments leave out")
     methods: dict[str, MethodSizes] = Field(default_factory=dict, description="sizes of the methods in this suite")

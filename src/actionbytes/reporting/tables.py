@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 from typing import Any
 
-from actionbytes.evaluation.metrics import value_at
+from actionbytes.evaluation.metrics import read_cell, read_videos
 from actionbytes.papers.declared import Cell, Column, Row, Table
 
 COLUMNS = (
@@ -40,20 +40,21 @@ Cells = dict[tuple[int, str, Cell], Value]  # row number, column name, cell of t
 
 def fill(table: Table, runs: Mapping[tuple[int, str], Sequence[Mapping[str, Any]]]) -> Cells:
     """All cells of a table; `runs` maps (row number, dataset) to the metrics of each seed."""
-    protocol = "activitynet" if table.protocol == "unstated" else table.protocol
     cells: Cells = {}
     for number, row in enumerate(table.rows):
         for column in table.columns:
+            metric = column.metric or table.metric
             metrics = runs.get((number, column.dataset), [])
             published = row.published.get(column.name) or [None] * len(column.cells)
             for cell, paper in zip(column.cells, published, strict=True):
-                values = [value_at(m, protocol, cell, column.average_over) for m in metrics]
-                cells[number, column.name, cell] = Value.over_seeds(values, paper, _videos(metrics, protocol))
+                values = [read_cell(m, table.protocol, metric, cell, column.average_over) for m in metrics]
+                videos = _videos(metrics, table.protocol, metric)
+                cells[number, column.name, cell] = Value.over_seeds(values, paper, videos)
     return cells
 
 
-def _videos(metrics: Sequence[Mapping[str, Any]], protocol: str) -> str:
-    counts = {(m[protocol]["videos"]["evaluated"], m[protocol]["videos"]["listed"]) for m in metrics}
+def _videos(metrics: Sequence[Mapping[str, Any]], protocol: str, metric: str) -> str:
+    counts = {read_videos(m, protocol, metric) for m in metrics}
     return " ".join(f"{evaluated}/{listed}" for evaluated, listed in sorted(counts))
 
 

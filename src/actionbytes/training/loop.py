@@ -14,9 +14,9 @@ from torch.optim import Optimizer
 
 from actionbytes.data.manifests import write_csv
 from actionbytes.errors import UserError
-from actionbytes.methods.layers import threads
 from actionbytes.methods.parameters import MethodParameters
 from actionbytes.methods.sets import Draw, Round, TrainingSet
+from actionbytes.threads import threads
 from actionbytes.training import runs
 from actionbytes.training.batches import Batches
 from actionbytes.training.checkpoints import CHECKPOINT, Position, read_checkpoint, write_checkpoint

@@ -1,7 +1,7 @@
 """Frames and flow between the stages: temporary files, one per video, lossless, compact, the same bytes every time.
 
 A clip is an AVI file of a lossless codec, chosen by what it holds; docs/video.md has sizes and speeds. Values come back
-exactly: what flow loses, it loses before (`flow.stored`).
+exactly; flow is rounded before it gets here (`flow.stored`).
 """
 
 import json
@@ -9,13 +9,15 @@ from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import av
 import numpy as np
 from av.video.reformatter import VideoReformatter
+from av.video.stream import VideoStream
 
 from actionbytes.errors import UserError
+from actionbytes.files import whole
 
 # (dtype, channels) -> codec, pixel format, options. Flow lies as two gray pictures, one below the other.
 CODECS = {
@@ -26,9 +28,17 @@ CODECS = {
 
 
 class Clip:
-    """A stored clip: its length, its frames in order, the attributes it was written with."""
+    """A stored clip, whose length is its number of frames and whose iterator yields them in order.
+
+    Attributes:
+        path: The file.
+        dtype: Type of the values.
+        channels: 3 for RGB, 2 for flow.
+        attributes: What it was written with.
+    """
 
     def __init__(self, path: Path) -> None:
+        """Read the header of the clip at `path`; a UserError if it is not readable."""
         self.path = path
         with self._opened() as container:
             try:
@@ -37,7 +47,7 @@ class Clip:
                 self.attributes: dict[str, Any] = about["attributes"]
             except (KeyError, ValueError):
                 raise self._unreadable() from None
-            self._length = container.streams.video[0].frames
+            self._length: int = container.streams.video[0].frames
 
     def __len__(self) -> int:
         return self._length
@@ -73,14 +83,18 @@ class Clip:
 
 
 def write_clip(path: Path, frames: Iterable[np.ndarray], **attributes: Any) -> int:
-    """Write frames (H, W, c) as they come, whole or not at all; return how many there were.
+    """Write frames as they come, whole or not at all.
 
-    (uint8, 3) is RGB, (float16, 2) or (uint8, 2) is flow; all of one size. attributes: JSON values to keep with them.
+    Args:
+        path: The file; folders are made as needed.
+        frames: (H, W, c), all of one size: uint8 with c = 3 is RGB; float16 or uint8 with c = 2 is flow.
+        attributes: JSON values to keep with them.
+
+    Returns:
+        The number of frames.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
     frames, count = iter(frames), 0
-    try:
+    with whole(path) as partial:
         first = next(frames, None)
         if first is None:
             raise ValueError(f"{path}: a clip needs at least one frame")
@@ -89,9 +103,8 @@ def write_clip(path: Path, frames: Iterable[np.ndarray], **attributes: Any) -> i
         with av.open(f"file:{partial}", "w", format="avi") as container:
             container.metadata["comment"] = json.dumps(about, sort_keys=True)
             height, width = _picture_of(first).shape[:2]
-            stream = container.add_stream(
-                codec, rate=25, width=width, height=height, pix_fmt=pixels, options=dict(options)
-            )
+            stream = cast(VideoStream, container.add_stream(codec, rate=25, options=dict(options)))
+            stream.width, stream.height, stream.pix_fmt = width, height, pixels
             stream.codec_context.thread_count = 1
             for frame in chain([first], frames):
                 picture = av.VideoFrame.from_ndarray(_picture_of(frame), pixels)
@@ -99,10 +112,6 @@ def write_clip(path: Path, frames: Iterable[np.ndarray], **attributes: Any) -> i
                 container.mux(stream.encode(picture))
                 count += 1
             container.mux(stream.encode())
-    except BaseException:
-        partial.unlink(missing_ok=True)
-        raise
-    partial.replace(path)
     return count
 
 
@@ -117,7 +126,7 @@ def _picture_of(frame: np.ndarray) -> np.ndarray:
 
 
 def _frame_of(picture: np.ndarray, dtype: np.dtype, channels: int) -> np.ndarray:
-    """What `_picture_of` made a picture from."""
+    """Undo `_picture_of`."""
     if dtype == np.float16:
         picture = np.where(picture & 0x8000, picture & 0x7FFF, ~picture).view(np.float16)
     return np.stack(np.split(picture, 2), axis=-1) if channels == 2 else picture

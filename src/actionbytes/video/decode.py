@@ -25,19 +25,32 @@ class VideoReader:
 
     Frame k is the picture shown k / fps seconds after the first picture, or after `interval[0]` seconds from there.
     There is one for every such instant before the end of the last picture, or before `interval[1]`: as many as
-    duration * fps, rounded up.  Instants may be off by half a tick of a clock in milliseconds or less, so that rounded
-    time stamps do not double and drop frames.  Pictures are turned and mirrored as the file says;
-    sample aspect ratios are ignored, as the field does.
+    duration * fps, rounded up. Instants may be off by half a tick of a clock in milliseconds or less, so that rounded
+    time stamps do not double and drop frames. Pictures are turned and mirrored as the file says; sample aspect ratios
+    are ignored, as in published code.
 
     Iterating yields (crop, crop, 3) uint8 RGB and raises BrokenVideo where there is nothing to yield; a picture that
-    is shown at several instants is yielded several times as the same array.  Complete after the last frame:
+    is shown at several instants is yielded several times as the same array. The properties are complete after the last
+    frame.
 
-    - `status`: "ok" or "damaged", then with `reason` (one line);
-    - `frames` yielded, `pictures` decoded, `duration` of the file in seconds (as far as it was read);
-    - `fps` and `size` (width, height) of the file.
+    Attributes:
+        path: The file.
+        decoding: Frame rate and size of the frames.
+        interval: Seconds between which frames are taken, or None.
+        frames: Frames yielded so far.
     """
 
     def __init__(self, path: Path | str, decoding: Decoding, interval: tuple[float, float] | None = None) -> None:
+        """Nothing is read before the first frame is asked for.
+
+        Args:
+            path: The file.
+            decoding: Frame rate and size of the frames.
+            interval: Seconds from the first picture between which frames are taken; none: all.
+
+        Raises:
+            UserError: The interval is empty or starts before 0.
+        """
         if interval is not None and not 0 <= interval[0] < interval[1]:
             raise UserError(f"{path}: {interval[0]} to {interval[1]} s is no interval; give 0 <= start < end")
         self.path = Path(path)
@@ -48,26 +61,32 @@ class VideoReader:
 
     @property
     def status(self) -> str:
+        """Either "ok" or "damaged"."""
         return "damaged" if self._source.damage else "ok"
 
     @property
     def reason(self) -> str:
-        return "; ".join(what if n == 1 else f"{what} ({n} times)" for what, n in self._source.damage.items())
+        """What is damaged, in one line; empty if nothing is."""
+        return "; ".join(kind if n == 1 else f"{kind} ({n} times)" for kind, n in self._source.damage.items())
 
     @property
     def pictures(self) -> int:
+        """Number of pictures decoded."""
         return self._source.count
 
     @property
     def duration(self) -> float:
+        """Seconds of the file, as far as it was read."""
         return float(self._source.end)
 
     @property
     def fps(self) -> float:
+        """Frame rate that the file states."""
         return self._source.fps
 
     @property
     def size(self) -> tuple[int, int]:
+        """Width and height of the file's pictures."""
         return self._source.size
 
     def __iter__(self) -> Iterator[np.ndarray]:
@@ -84,6 +103,7 @@ class VideoReader:
                 if time >= end:
                     return
             shown = picture
+        assert shown is not None  # the source has raised BrokenVideo
         if self.pictures == 1:
             raise BrokenVideo(f"{self.path}: holds one picture only; a video needs at least 2")
         yield from self._repeat(normalise, shown, min(self._source.end, end) - start, rate)
@@ -112,19 +132,22 @@ def frames_of(
 
 
 class Normaliser:
-    """Pictures of any size and pixel format to (crop, crop, 3) uint8 RGB, with one scaler for all of them.
+    """Pictures of any size and pixel format to frames, with one scaler for all of them.
 
-    Planar RGB, since FFmpeg's way to packed RGB is three times slower where it scales, and darker by 1 to 2 levels.
+    They go by planar RGB, since FFmpeg's way to packed RGB is three times slower where it scales, and darker by 1 to 2
+    levels.
     """
 
     FLAGS = Interpolation.BILINEAR | Interpolation.ACCURATE_RND | Interpolation.BITEXACT
 
     def __init__(self, decoding: Decoding, path: Path) -> None:
+        """Frames of the size that `decoding` says; `path` is for error lines."""
         self.short_side, self.crop, self.path = decoding.short_side, decoding.crop, path
         self.scaler = VideoReformatter()
-        self.matrix: tuple[int, ...] | None = None
+        self.matrix: tuple[int, int, int, int] | None = None
 
     def __call__(self, picture: VideoFrame) -> np.ndarray:
+        """A decoded picture as (crop, crop, 3) uint8 RGB."""
         shorter, longer = sorted((picture.width, picture.height))
         if longer > LONGEST_SIDE * shorter:
             raise BrokenVideo(f"{self.path}: pictures of {picture.width} x {picture.height} pixels cannot be meant")
@@ -138,14 +161,14 @@ class Normaliser:
         self.matrix = self.matrix or _display_matrix(picture)
         channels = []
         for plane in (scaled.planes[k] for k in (2, 0, 1)):
-            pixels = np.frombuffer(plane, np.uint8).reshape(height, -1)[:, :width]
+            pixels = np.frombuffer(memoryview(plane), np.uint8).reshape(height, -1)[:, :width]
             channels.append(np.ascontiguousarray(_central(_turned(pixels, *self.matrix), self.crop)))
-        return cv2.merge(channels)  # (crop, crop, 3)
+        return cv2.merge(channels)
 
 
 def _display_matrix(picture: VideoFrame) -> tuple[int, int, int, int]:
     """(a, b, c, d) of the map from (x, y) to (ax + cy, bx + dy) that a player should apply."""
-    matrix = picture.side_data.get(Type.DISPLAYMATRIX)
+    matrix = picture.side_data.get(Type.DISPLAYMATRIX)  # type: ignore[call-overload]
     if matrix is None:
         return 1, 0, 0, 1
     a, b, _, c, d, *_ = struct.unpack("=9i", bytes(matrix))

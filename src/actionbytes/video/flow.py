@@ -1,4 +1,4 @@
-"""Optical flow between consecutive frames: parameters, and a stream that keeps several cores busy in order."""
+"""Optical flow between consecutive frames, in order, on several cores at once."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
@@ -15,11 +15,19 @@ cv2.setNumThreads(1)  # one pair per thread: OpenCV's own threads, row by row, w
 
 
 def flow_pairs(frames: Iterable[np.ndarray], flow: Flow, threads: int = 1, device: str = "cpu") -> Iterator[np.ndarray]:
-    """Flow from each frame to the next one, the last repeated, so that N frames give N flows (methods.md 1.2, 6).
+    """Flow from each frame to the next one, the last repeated, so that N frames give N flows.
 
-    frames: (H, W, 3) uint8 RGB. Yields (H, W, 2) float32, horizontal then vertical displacement in pixels, clipped to
-    +-bound; one frame alone does not move. Frames are taken as they are needed: at most 2 * threads + 2 are held, one
-    batch with tvl1_torch, which is the one that heeds `device`. The values do not depend on `threads`.
+    Frames are taken as they are needed: at most 2 * threads + 2 are held, or one batch of tvl1_torch.
+
+    Args:
+        frames: (H, W, 3) uint8 RGB.
+        flow: Algorithm and its parameters.
+        threads: Pairs of frames at a time; the values do not depend on it.
+        device: Where tvl1_torch computes; the other algorithms use the CPU.
+
+    Yields:
+        (H, W, 2) float32, horizontal then vertical displacement in pixels, clipped to +-bound. The flow of a single
+        frame is zero.
     """
     grays = (cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames)
     first = next(grays, None)
@@ -39,14 +47,14 @@ def stored(field: np.ndarray, flow: Flow) -> np.ndarray:
 
 
 def restored(values: np.ndarray, flow: Flow) -> np.ndarray:
-    """Pixels (..., 2) float32 from what `stored` made; in 8 bit a zero becomes +0.078 of 20 pixels (methods.md 1.2)."""
+    """Pixels (..., 2) float32 from what `stored` made; in 8 bit a zero becomes +0.078 pixels at a bound of 20."""
     if flow.storage == "float16":
         return values.astype(np.float32)
     return values.astype(np.float32) * np.float32(2 * flow.bound / 255) - np.float32(flow.bound)
 
 
 def _fields(grays: Iterable[np.ndarray], flow: Flow, threads: int, device: str) -> Iterator[np.ndarray]:
-    """Flow between consecutive gray frames, not clipped; the modules take numba or torch along, so they come late."""
+    """Flow between consecutive gray frames, not clipped; numba and torch are imported only where they are used."""
     if flow.algorithm == "opencv":
         return _in_threads(grays, lambda gray: gray, partial(_opencv, flow), threads)
     if flow.algorithm == "tvl1_torch":
@@ -81,7 +89,7 @@ def _in_threads(
 
 
 def _opencv(flow: Flow, first: np.ndarray, second: np.ndarray) -> np.ndarray:
-    solver = cv2.optflow.DualTVL1OpticalFlow_create(
+    solver = cv2.optflow.DualTVL1OpticalFlow_create(  # type: ignore[attr-defined]
         flow.tau, flow.lam, flow.theta, flow.nscales, flow.warps, flow.epsilon,
         flow.inner_iterations, flow.outer_iterations, flow.scale_step, 0.0, flow.median, False,
     )  # fmt: skip

@@ -1,7 +1,7 @@
-"""Decoding in a process of its own: a file that kills or hangs the decoder is one broken video and not a dead worker.
+"""Decoding in another process: a file that kills or hangs the decoder is one broken video and not a dead worker.
 
-The process decodes one video after the other, so that it costs its start only once, and works while the caller does.
-What it sends: FRAME and the pixels, AGAIN for the frame before, REPORT and a line of JSON at the end.
+The process decodes one video after the other, so that it is started only once, and works while the caller does. It
+sends FRAME and the pixels, AGAIN where the frame before is shown again, and at the end REPORT and a line of JSON.
 """
 
 import atexit
@@ -12,8 +12,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
+from io import FileIO
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 
@@ -22,18 +23,19 @@ from actionbytes.video.parameters import Decoding
 
 FRAME, AGAIN, REPORT = b"F", b"A", b"R"
 PATIENCE_S = 120  # seconds without a frame after which a decoder hangs
-KNOWN = ("status", "reason", "frames", "pictures", "duration", "fps", "size")
+REPORTED = ("status", "reason", "frames", "pictures", "duration", "fps", "size")
 
 
 class IsolatedReader:
     """A `VideoReader` that decodes in another process: same frames, same attributes once the last frame is there.
 
-    Where the decoder dies or hangs, the frames that came before it did are kept and the status is "damaged"; without
-    any, it is a BrokenVideo.
+    Where the decoder dies or hangs, the frames that came before are kept and the status is "damaged"; without any, it
+    is a BrokenVideo.
     """
 
     def __init__(self, path: Path | str, decoding: Decoding, interval: tuple[float, float] | None = None) -> None:
-        VideoReader(path, decoding, interval)  # complains about the interval here and not in the other process
+        """Nothing is read before the first frame is asked for; arguments and errors are those of `VideoReader`."""
+        VideoReader(path, decoding, interval)  # checks the interval here and not in the other process
         self.path, self.decoding, self.interval = Path(path), decoding, interval
         self._forget()
 
@@ -63,13 +65,14 @@ class IsolatedReader:
         _idle.append(child)
         if "broken" in report:
             raise BrokenVideo(report["broken"])
-        for name in KNOWN:
+        for name in REPORTED:
             setattr(self, name, report[name])
-        self.size = tuple(self.size)
+        width, height = self.size
+        self.size = (width, height)
 
 
 class _Died(Exception):
-    """A decoder that is no more; says how it ended."""
+    """A decoder that has ended; the message says how."""
 
 
 class _Child:
@@ -78,23 +81,25 @@ class _Child:
         self.process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, start_new_session=True
         )
+        self.questions = cast(FileIO, self.process.stdin)
+        self.answers = cast(FileIO, self.process.stdout)
         self.ready = select.poll()
-        self.ready.register(self.process.stdout, select.POLLIN)
+        self.ready.register(self.answers, select.POLLIN)
 
     def ask(self, question: dict[str, Any]) -> None:
         try:
-            self.process.stdin.write(json.dumps(question).encode() + b"\n")
+            self.questions.write(json.dumps(question).encode() + b"\n")
         except OSError:
             raise self._death() from None
 
     def read(self, array: np.ndarray) -> np.ndarray:
         """Fill an array and return it."""
-        rest = memoryview(array).cast("B")
+        rest = memoryview(array.data).cast("B")
         while rest:
             if not self.ready.poll(PATIENCE_S * 1000):
                 self.end()
                 raise _Died(f"hangs for {PATIENCE_S} s")
-            count = self.process.stdout.readinto(rest)
+            count = self.answers.readinto(rest)
             if not count:
                 raise self._death()
             rest = rest[count:]
@@ -121,7 +126,7 @@ os.register_at_fork(after_in_child=_idle.clear)
 
 
 def _a_child() -> _Child:
-    """One that waits for work, or a new one; a file is not to blame for a child that died in between."""
+    """A decoder that waits for work, or a new one; one that died while it waited is not counted against a file."""
     while _idle:
         child = _idle.pop()
         if child.process.poll() is None:
@@ -154,7 +159,7 @@ def _answer(question: dict[str, Any], answers: Any) -> None:
         for frame in reader:
             _send(answers, AGAIN if frame is previous else FRAME + frame.tobytes())
             previous = frame
-        report = {name: getattr(reader, name) for name in KNOWN}
+        report = {name: getattr(reader, name) for name in REPORTED}
     except BrokenVideo as error:
         report = {"broken": str(error)}
     except (ArithmeticError, LookupError, MemoryError, TypeError, ValueError) as error:

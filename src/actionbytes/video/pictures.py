@@ -1,4 +1,4 @@
-"""A video file to decoded pictures with their times: whatever decodes, in display order, and a note of the rest."""
+"""A video file to decoded pictures with their times: what decodes, in display order, and a note of the rest."""
 
 from collections.abc import Iterator
 from fractions import Fraction
@@ -17,19 +17,28 @@ LARGEST_STEP_BACK = Fraction(1)  # seconds; less is a late picture, more is a cl
 
 
 class BrokenVideo(UserError):
-    """A file without frames to be had: missing, empty, not a video, no picture stream, only one picture."""
+    """A file that gives no frames: missing, empty, not a video, without a picture stream, of one picture only."""
 
 
 class Pictures:
-    """Iterating yields (seconds since the first picture, picture), strictly increasing in time; raises BrokenVideo.
+    """The pictures of a file that decode, strictly increasing in time.
 
-    Decoding is single-threaded, so that a damaged file gives the same pictures every time.  Where time stamps jump,
-    the picture follows the one before it; where a damaged start is lost, its time is not.  Complete after the last
-    picture: `damage` (what, how often), `count`, `end` of the last picture in seconds, `fps`, `size` (width,
-    height) and `tick` of the clock in seconds as the file has them.
+    Iterating yields (seconds since the first picture, picture) and raises BrokenVideo where there is none. Decoding is
+    single-threaded, so that a damaged file gives the same pictures every time. Where time stamps jump, a picture
+    follows the one before it; where a damaged start is lost, its time is kept.
+
+    Attributes:
+        path: The file. What follows is complete after the last picture.
+        damage: Kind of damage -> how often it came.
+        count: Pictures.
+        end: Seconds from the first picture to the end of the last one.
+        fps: Frame rate that the file states.
+        size: Width and height in pixels.
+        tick: Seconds that the file's clock takes for a tick.
     """
 
     def __init__(self, path: Path) -> None:
+        """Nothing is read before the first picture is asked for."""
         self.path = path
         self.damage: dict[str, int] = {}
         self.count = 0
@@ -43,13 +52,13 @@ class Pictures:
         with self._opened() as container:
             stream = self._best_stream(container)
             stream.codec_context.thread_count = 1
-            self.fps, self.tick = float(stream.average_rate or 0), stream.time_base
+            self.fps, self.tick = float(stream.average_rate or 0), stream.time_base or Fraction(0)
             yield from self._timed(container, stream)
             if not self.count:
                 why = next(iter(self.damage), "the picture stream is empty")
                 raise BrokenVideo(f"{self.path}: no picture decodes: {why}")
-            announced = max((stream.duration or 0) * stream.time_base, stream.frames / (stream.average_rate or 25))
-            if announced - self.end > max(1, announced / 20):
+            announced = max((stream.duration or 0) * self.tick, stream.frames / Fraction(stream.average_rate or 25))
+            if announced - self.end > max(Fraction(1), announced / 20):
                 self.note(f"pictures end at {float(self.end):.1f} s of {float(announced):.1f} s")
 
     def note(self, what: str) -> None:
@@ -120,18 +129,18 @@ class Pictures:
                 self.note(f"undecodable packet: {error.strerror}")
                 stamp = packet.dts if by_decoding_time else packet.pts
                 if not self.count and self._lost is None and stamp is not None:
-                    self._lost = stamp * stream.time_base
+                    self._lost = stamp * self.tick
                 continue
             for picture in pictures:
                 if picture.is_corrupt:
                     self.note("damaged picture")
                 stamp = picture.dts if by_decoding_time else picture.pts
-                yield None if stamp is None else stamp * stream.time_base, picture
+                yield None if stamp is None else stamp * self.tick, picture
 
 
 def _length(picture: VideoFrame, stream: av.VideoStream) -> Fraction:
     """Seconds for which a picture is shown if no later one says otherwise."""
-    length = (picture.duration or 0) * stream.time_base
+    length = (picture.duration or 0) * (stream.time_base or Fraction(0))
     if not 0 < length <= LONGEST_PICTURE:
         length = 1 / Fraction(stream.average_rate or stream.guessed_rate or 25)
     return length if 0 < length <= LONGEST_PICTURE else Fraction(1, 25)

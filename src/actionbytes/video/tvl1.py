@@ -4,10 +4,13 @@ The iterations are here, as two fused and vectorised passes where OpenCV makes t
 OpenCV's, which are fast.  The scheme is chaotic: one unit in the last place can move the iteration at which a warp
 stops, and then whole regions by a tenth of a pixel.  So every operation is done in OpenCV's order and rounded as there
 (no `fastmath`), and on x86 the result equals its DualTVL1 bit for bit.
+
+Source: C. Zach, T. Pock, H. Bischof, "A duality based approach for realtime TV-L1 optical flow", DAGM 2007.
 """
 
 from collections.abc import Callable
 from functools import partial
+from typing import Any
 
 import cv2
 import numpy as np
@@ -24,7 +27,7 @@ STAY, NEXT = np.uintp(0), np.uintp(1)
 
 def _compiled(function: Callable, fastmath: bool | set[str] = False) -> Callable:
     """Compile on first call, release the GIL, keep the result on disk where there is a place for it."""
-    options = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
+    options: dict[str, Any] = {"nogil": True, "error_model": "numpy", "fastmath": fastmath}
     try:
         return njit(cache=True, **options)(function)
     except RuntimeError:  # neither the package's folder nor the user's cache can be written
@@ -32,11 +35,16 @@ def _compiled(function: Callable, fastmath: bool | set[str] = False) -> Callable
 
 
 def pyramid(gray: np.ndarray, flow: Flow) -> list[np.ndarray]:
-    """Levels of one frame, finest first: (h, w, 3) float32, the image and its two central differences.
+    """Scale one frame down level by level; one smaller than 16 pixels ends the pyramid, as in OpenCV.
 
-    gray: (H, W) uint8 or float32 in 0..255. A level smaller than 16 pixels ends the pyramid, as in OpenCV.
+    Args:
+        gray: (H, W) uint8 or float32 in 0..255.
+        flow: Number of levels and their ratio.
+
+    Returns:
+        Levels, finest first: (h, w, 3) float32, the image and its two central differences.
     """
-    image = gray.astype(np.float32)
+    image: np.ndarray = gray.astype(np.float32)
     levels = [image]
     for _ in range(1, flow.nscales):
         image = cv2.resize(image, None, fx=flow.scale_step, fy=flow.scale_step, interpolation=cv2.INTER_LINEAR)
@@ -47,16 +55,23 @@ def pyramid(gray: np.ndarray, flow: Flow) -> list[np.ndarray]:
 
 
 def between(first: list[np.ndarray], second: list[np.ndarray], flow: Flow) -> np.ndarray:
-    """Flow between two frames given as pyramids: (H, W, 2) float32 in pixels, not clipped.
+    """Flow between two frames, coarse to fine (eq. 8-16).
 
-    Zach, Pock, Bischof 2007, "A duality based approach for realtime TV-L1 optical flow", eq. 8-16, coarse to fine.
+    Args:
+        first: Pyramid of a frame.
+        second: Pyramid of the next frame.
+        flow: Parameters of the scheme.
+
+    Returns:
+        (H, W, 2) float32 in pixels, not clipped.
     """
     field = np.zeros((2, *first[-1].shape[:2]), np.float32)
     for level in range(len(first) - 1, -1, -1):
         _one_level(first[level], second[level], field, flow)
         if level:
             size = first[level - 1].shape[1::-1]
-            field = np.stack([cv2.multiply(cv2.resize(part, size), 1 / flow.scale_step) for part in field])  # (2, h, w)
+            parts = [cv2.resize(part, size) for part in field]
+            field = np.stack([cv2.multiply(part, 1 / flow.scale_step) for part in parts])  # type: ignore[call-overload]
     return np.ascontiguousarray(field.transpose(1, 2, 0))  # (H, W, 2)
 
 
@@ -70,7 +85,8 @@ def _one_level(first: np.ndarray, second: np.ndarray, field: np.ndarray, flow: F
     weights = np.float32(flow.lam * flow.theta), np.float32(flow.theta), np.float32(flow.tau / flow.theta)
     for _ in range(flow.warps):
         _targets(field, target)
-        _linearise(cv2.remap(second, target, None, cv2.INTER_CUBIC), first, field, planes)
+        warped = cv2.remap(second, target, None, cv2.INTER_CUBIC)  # type: ignore[call-overload]
+        _linearise(warped, first, field, planes)
         for _ in range(flow.outer_iterations):
             if flow.median > 1:
                 for part in field:
@@ -117,8 +133,8 @@ def _linearise(warped: np.ndarray, first: np.ndarray, field: np.ndarray, planes:
 
 @_compiled
 def _iterate(
-    field: np.ndarray, planes: np.ndarray, lt: float, theta: float, taut: float, stop: float, iterations: int
-) -> float:
+    field: np.ndarray, planes: np.ndarray, lt: float, theta: float, taut: float, stop: np.float32, iterations: int
+) -> np.float32:
     """Iterate until the squared change of the field is at most `stop`, or `iterations` times; return that change."""
     _, h, w = field.shape
     pitch = np.uintp(w + 1)
@@ -162,7 +178,7 @@ def _primal(lo: int, hi: int, pitch: int, planes: np.ndarray, lt: float, theta: 
 
 
 @_compiled
-def _threshold(wx: float, wy: float, rho: float, u: float, v: float, lt: float) -> float:
+def _threshold(wx: float, wy: float, rho: float, u: float, v: float, lt: float) -> float | np.float32:
     """The factor of the image gradient in the thresholding step (eq. 12)."""
     gradient = wx * wx + wy * wy
     rest = rho + (wx * u + wy * v)
@@ -211,14 +227,14 @@ def _dual(lo: int, hi: int, down: int, planes: np.ndarray, taut: float) -> None:
 
 
 @_compiled
-def _hypot(x: float, y: float) -> float:
+def _hypot(x: float, y: float) -> np.float32:
     """Rounded once, as C's hypotf is."""
     x, y = np.float64(x), np.float64(y)
     return np.float32(np.sqrt(x * x + y * y))
 
 
 @partial(_compiled, fastmath={"reassoc", "nsz"})
-def _sum(values: np.ndarray) -> float:
+def _sum(values: np.ndarray) -> np.float32:
     """The sum in whatever order is fastest; by index, since numba does not vectorise `for value in values`."""
     total = ZERO
     for i in range(values.shape[0]):
@@ -227,7 +243,7 @@ def _sum(values: np.ndarray) -> float:
 
 
 @_compiled
-def _sum_in_order(values: np.ndarray) -> float:
+def _sum_in_order(values: np.ndarray) -> np.float32:
     """The sum as OpenCV adds it up, for the rare case that the stop hangs on its rounding."""
     total = ZERO
     for value in values:

@@ -41,7 +41,8 @@ def between(first: np.ndarray, second: np.ndarray, flow: Flow, device: str) -> n
         levels.append(_resized(levels[-1], h, w, 1 / flow.scale_step))
     field = torch.zeros(len(first), 2, *levels[-1].shape[-2:], device=device)  # (B, 2, h, w)
     for level in range(len(levels) - 1, -1, -1):
-        field = _one_level(*levels[level], field, flow)
+        first_image, second_image = levels[level]
+        field = _one_level(first_image, second_image, field, flow)
         if level:
             field = _resized(field, *levels[level - 1].shape[-2:]) / flow.scale_step
     return field.permute(0, 2, 3, 1).cpu().numpy()  # (B, H, W, 2)

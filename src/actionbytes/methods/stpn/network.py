@@ -16,7 +16,7 @@ from actionbytes.features.kinds import STREAMS
 from actionbytes.localization.segments import Floats
 from actionbytes.localization.thresholds import SegmentRules, Segments
 from actionbytes.methods.base import ActivationMethod, Prediction
-from actionbytes.methods.layers import linear, project, threads
+from actionbytes.methods.layers import linear, project
 from actionbytes.methods.parameters import Optimization
 from actionbytes.methods.sets import Batch
 from actionbytes.methods.stpn.detection import (
@@ -27,6 +27,7 @@ from actionbytes.methods.stpn.detection import (
     uniform_segments,
 )
 from actionbytes.methods.stpn.parameters import StpnParameters
+from actionbytes.threads import threads
 
 
 class Stream(nn.Module):

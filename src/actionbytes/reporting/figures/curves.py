@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
-from actionbytes.evaluation.metrics import value_at
+from actionbytes.evaluation.metrics import read_cell
 from actionbytes.papers.declared import Figure
 from actionbytes.reporting.figures.style import STYLE, colour, save
 
@@ -36,7 +36,7 @@ def places(figure: Figure, metrics: Mapping[tuple[int, str], Sequence[Mapping[st
         for cell in column.cells:
             for number, point in enumerate(figure.points):
                 values = [
-                    value_at(m, figure.protocol, cell, column.average_over)
+                    read_cell(m, figure.protocol, column.metric or "mAP", cell, column.average_over)
                     for m in metrics.get((number, column.dataset), [])
                 ]
                 if values:
