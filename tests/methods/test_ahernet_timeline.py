@@ -19,6 +19,12 @@ def test_snippets_to_steps_worked_by_hand():
     assert many == pytest.approx([0, *inner, 0], abs=1e-4)
 
 
+def test_of_a_step_that_reaches_beyond_the_middles_the_part_inside_counts():
+    """Five snippets on three steps of 5/3 each: the first goes from -0.5 to 7/6, and counts from 0."""
+    first, _, last = resampled(column(0, 1, 2, 3, 4), 3)[:, 0].tolist()
+    assert (first, last) == pytest.approx((7 / 12, 4 - 7 / 12))
+
+
 def test_one_snippet_fills_every_step():
     assert resampled(column(7), 4).flatten().tolist() == [7, 7, 7, 7]
 

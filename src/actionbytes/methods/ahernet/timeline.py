@@ -31,16 +31,19 @@ def resampled(rows: Tensor, steps: int) -> Tensor:
 
     Snippet i stands for the time from i to i + 1 hops and its feature for the middle of that. A step is the mean of
     the linearly interpolated feature at its start, middle and end. As in the public code a step that lies wholly before
-    the first or behind the last middle is zero; one that reaches beyond it holds the outermost feature there. A single
+    the first or behind the last middle is zero, and of one that reaches beyond it the part inside counts. A single
     snippet fills every step.
     """
     count = len(rows)
     if count == 1:
         return rows.expand(steps, -1)
-    points = np.arange(2 * steps + 1) * (count / (2 * steps)) - 0.5  # starts, middles and ends, in snippets
-    values = read(rows, points.clip(0, count - 1))  # (2 steps + 1, D)
+    bounds = np.arange(steps + 1) * (count / steps) - 0.5  # of steps, in snippets
+    inside = bounds.clip(0, count - 1)
+    points = np.empty(2 * steps + 1)  # starts, middles and ends
+    points[::2], points[1::2] = inside, (inside[:-1] + inside[1:]) / 2
+    values = read(rows, points)  # (2 steps + 1, D)
     means = (values[:-1:2] + values[1::2] + values[2::2]) / 3
-    outside = (points[2::2] < 0) | (points[:-1:2] > count - 1)  # (steps,)
+    outside = (bounds[1:] < -1e-9) | (bounds[:-1] > count - 1 + 1e-9)  # (steps,); touching is not outside
     return means.masked_fill(torch.from_numpy(outside)[:, None], 0)
 
 
