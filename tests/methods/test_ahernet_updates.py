@@ -19,10 +19,10 @@ DIM, NET, SMALL, quick, sets = toys.DIM, toys.NET, toys.SMALL, toys.quick, toys.
 SUMMED = ["classifiers", "untrimmed", "synthetic", "discriminator", "generators"]
 
 
-def at_work(**parameters):
+def at_work(precision="fp32", **parameters):
     """A fresh model, its optimizers, and its updates in one step."""
     model = Ahernet(DIM, 3, AhernetParameters(**SMALL | parameters), torch.Generator().manual_seed(0), 2)
-    training, chosen = quick(), sets()
+    training, chosen = quick(precision=precision), sets()
     model.prepare(chosen, 0, {}, np.random.default_rng(0))
     _, batches = Batches(model, chosen, training).draw({n: np.random.default_rng(i) for i, n in enumerate(chosen)})
     optimizers = model.optimizers(training)
@@ -156,3 +156,16 @@ def test_contexts_of_another_moment():
     ours, theirs = own.model.synthetic(own.scene), other.model.synthetic(other.scene)
     first = own.scene.layouts[0].truth[0]
     assert not ours[0, :first].equal(theirs[0, :first]) and ours[0, first].equal(theirs[0, first])
+
+
+@pytest.mark.parametrize("adams", ["summed", "separate"])
+def test_bfloat16_is_close_to_float32(adams):
+    """All six updates: the first losses agree to a few percent, and the maps are computed in the lower precision."""
+    losses = {}
+    for precision in ("fp32", "bf16"):
+        model, optimizers, updates, batches = at_work(precision, adams=adams)
+        assert updates.scene.moments.dtype == {"fp32": torch.float32, "bf16": torch.bfloat16}[precision]
+        losses[precision] = model.step(batches, optimizers)
+    for name, loss in losses["fp32"].items():
+        assert losses["bf16"][name].item() == pytest.approx(loss.item(), rel=0.05, abs=0.02), name
+    assert losses["fp32"]["untrimmed_classes"] != losses["bf16"]["untrimmed_classes"]

@@ -43,14 +43,14 @@ class Backbone(nn.Module):
         self.layers = nn.ModuleList(convolution(a, b, generator, 2) for a, b in pairwise([stem[-1], *channels]))
 
     def forward(self, features: Tensor) -> list[Tensor]:
-        """Maps (B, C_j, T_j) of every anchor layer, from features (B, S, D)."""
+        """Maps (B, C_j, T_j) of every anchor layer, float32, from features (B, S, D) in whose precision it computes."""
         x = features.transpose(1, 2)
         for layer in self.stem:
             x = F.relu(padded(layer, x))
         x, maps = F.max_pool1d(x, 3, 2), []
         for layer in self.layers:
             x = F.relu(padded(layer, x))
-            maps.append(x)
+            maps.append(x.float())
         return maps
 
 
@@ -111,8 +111,8 @@ def convolution(width: int, out: int, generator: torch.Generator, stride: int = 
 
 
 def padded(layer: nn.Module, x: Tensor) -> Tensor:
-    """`layer` of x (B, C, T), so that ceil(T / stride) steps are left, as TensorFlow's SAME padding does."""
-    assert isinstance(layer, nn.Conv1d)
-    if layer.stride[0] == 1:
-        return layer(x)
-    return layer(F.pad(x, (x.shape[2] % 2, 1)))
+    """`layer` of x (B, C, T) in x's precision: ceil(T / stride) steps are left, as TensorFlow's SAME padding does."""
+    assert isinstance(layer, nn.Conv1d) and layer.bias is not None
+    if layer.stride[0] > 1:
+        x = F.pad(x, (x.shape[2] % 2, 1))
+    return F.conv1d(x, layer.weight.to(x.dtype), layer.bias.to(x.dtype), layer.stride, layer.padding)

@@ -25,7 +25,7 @@ class Generator(nn.Module):
         self.second = convolution(hidden, dim, generator, 2)
 
     def forward(self, moments: Tensor) -> Tensor:
-        """Contexts (B, S/4, D) of moments (B, S/2, D); no value is below 0, as in features behind a ReLU."""
+        """Contexts (B, S/4, D) of moments (B, S/2, D), in their precision; none below 0, as behind a ReLU."""
         hidden = F.relu(padded(self.first, moments.transpose(1, 2)))
         return F.relu(padded(self.second, hidden)).transpose(1, 2)
 
@@ -65,7 +65,7 @@ def noise(moments: Tensor, draw: torch.Generator) -> tuple[Tensor, Tensor]:
     count = moments.shape[1] // 2
     mean, spread = moments.mean(1, keepdim=True), moments.std(1, keepdim=True)
     shape = (len(moments), count, moments.shape[2])
-    before, after = (torch.randn(shape, generator=draw) * spread + mean for _ in range(2))
+    before, after = (torch.randn(shape, generator=draw).to(moments.dtype) * spread + mean for _ in range(2))
     return F.relu(before), F.relu(after)
 
 
@@ -73,4 +73,4 @@ def context_loss(made: Tensor, real: Tensor, there: Tensor) -> Tensor:
     """Mean squared error of contexts (B, S/4, D) against real ones, over the videos `there` (B,) that have one."""
     if not there.any():
         return made.sum() * 0
-    return F.mse_loss(made[there], real[there])
+    return F.mse_loss(made[there].float(), real[there])

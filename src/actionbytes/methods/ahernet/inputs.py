@@ -76,8 +76,8 @@ def videos_of(batch: Batch) -> list[Tensor]:
 
 
 def time_lines(batch: Batch, steps: int) -> Tensor:
-    """Every video of a batch on `steps` steps: (B, steps, D)."""
-    return torch.stack([resampled(rows, steps) for rows in videos_of(batch)])
+    """Every video of a batch on `steps` steps: (B, steps, D), in the batch's precision."""
+    return torch.stack([resampled(rows, steps) for rows in videos_of(batch)]).to(batch.rows.dtype)
 
 
 def shares(labels: Tensor) -> Tensor:
@@ -136,8 +136,8 @@ def foregrounds_of(batch: Batch, steps: int, least: int, first_only: bool, rng: 
         chosen.append((start, end))
     classes = torch.zeros(len(labels), batch.labels.shape[1])
     classes[torch.arange(len(labels)), labels] = 1
-    empty = batch.rows.new_zeros((0, steps, batch.rows.shape[1]), dtype=torch.float32)
-    stacked = torch.stack(features) if features else empty
+    empty = batch.rows.new_zeros((0, steps, batch.rows.shape[1]))
+    stacked = torch.stack(features).to(batch.rows.dtype) if features else empty
     return Foregrounds(stacked, classes, np.array(videos, dtype=np.int64), np.array(chosen).reshape(-1, 2))
 
 

@@ -17,8 +17,8 @@ from actionbytes.methods.ahernet.inputs import Targets
 from actionbytes.methods.ahernet.parameters import AnchorParameters
 from actionbytes.methods.ahernet.timeline import resampled
 from actionbytes.methods.base import FUSION, Detected, Method
-from actionbytes.methods.layers import threads
 from actionbytes.methods.parameters import Optimization
+from actionbytes.threads import threads
 
 
 class Candidates(NamedTuple):

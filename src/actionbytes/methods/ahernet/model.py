@@ -17,7 +17,7 @@ from actionbytes.methods.ahernet.parameters import AhernetParameters
 from actionbytes.methods.ahernet.timeline import resampled, synthesize
 from actionbytes.methods.ahernet.transfer import WeightTransfer
 from actionbytes.methods.base import FUSION, Detected
-from actionbytes.methods.layers import threads
+from actionbytes.threads import threads
 
 
 class AherModel(AnchorMethod):

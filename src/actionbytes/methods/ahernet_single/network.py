@@ -104,4 +104,4 @@ def _inside(batch: Batch, steps: int) -> tuple[Tensor, list[NDArray[np.float64]]
         line[start : start + length] = resampled(rows, length)
         lines.append(line)
         truths.append(np.array([[start, start + length]], dtype=np.float64))
-    return torch.stack(lines), truths
+    return torch.stack(lines).to(batch.rows.dtype), truths

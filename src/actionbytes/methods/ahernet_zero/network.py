@@ -10,8 +10,9 @@ from actionbytes.localization.thresholds import SegmentRules
 from actionbytes.methods.ahernet_zero.detection import MultiThreshold, localize_multi_threshold
 from actionbytes.methods.ahernet_zero.parameters import AhernetZeroParameters
 from actionbytes.methods.base import FUSION, Detected, Method
-from actionbytes.methods.layers import linear, project, threads
+from actionbytes.methods.layers import linear, project
 from actionbytes.methods.sets import Batch
+from actionbytes.threads import threads
 
 
 class AhernetZero(Method):

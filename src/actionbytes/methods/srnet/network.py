@@ -15,13 +15,13 @@ from actionbytes.errors import UserError
 from actionbytes.features.kinds import STREAMS
 from actionbytes.localization.thresholds import SegmentRules
 from actionbytes.methods.base import FUSION, Detected, Method
-from actionbytes.methods.layers import threads
 from actionbytes.methods.optimizers import optimizer_of
 from actionbytes.methods.parameters import Optimization
 from actionbytes.methods.sets import Batch
 from actionbytes.methods.srnet.detection import AttendedFrames, StreamScores, localize_attended
 from actionbytes.methods.srnet.parameters import SrnetParameters
 from actionbytes.methods.srnet.stream import Stream, Videos, class_loss, smoothness, sparsity
+from actionbytes.threads import threads
 
 
 class Srnet(Method):
