@@ -245,9 +245,7 @@ def _checked(path: Path, detections: Detections, drop_invalid: bool, reversed_se
         problem, remedy = "not finite numbers", "--drop-invalid leaves them out and counts them"
         if not odd[i]:
             problem = "the end is before the start"
-            remedy = (
-                "--reversed drop leaves them out, swap exchanges start and end, count takes them as false positives"
-            )
+            remedy += "; evaluate --reversed swap exchanges start and end, count takes them as false positives"
         raise UserError(
             f"{path}: video {detections.videos[detections.video[i]]!r}, class "
             f"{detections.labels[detections.label[i]]!r}: segment [{start[i]:g}, {end[i]:g}], score "
@@ -307,7 +305,7 @@ def select(
         if rule == "refuse":
             remedy = "--ignore-unknown leaves them out and counts them"
             if title == "video":
-                remedy = "--unknown-videos leave-out leaves them out, count takes them as false positives"
+                remedy += "; evaluate --unknown-videos count takes them as false positives"
             raise UserError(
                 f"{title} {unknown[0]!r} is not in the truth ({len(unknown)} such); "
                 f"{nearest(unknown[0], sorted(known_names))}; {remedy}"

@@ -1,0 +1,1 @@
+"""SRNet: TSRNet (Zhang et al., AAAI 2019) without knowledge transfer."""
