@@ -1,26 +1,35 @@
 # make table1   sets up and makes ActionBytes Table 1 from rendered videos
-# make test     sets up and runs the tests
-# make check    lint, format and dry-runs, as CI does
+# make quick    sets up and runs the unit tests: two minutes on two cores
+# make test     sets up and runs all tests
+# make check    lint, format and types
+# make dry      plans the workflow, runs nothing
 
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 VENV := .venv
 BIN := $(VENV)/bin
+RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
 
-.PHONY: table1 test check setup clean
+.PHONY: table1 quick test check dry setup clean
 
 table1: setup
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake results/table1_what2when.csv --cores $(CORES)
+	$(RUN) $(BIN)/snakemake results/table1_what2when.csv --cores $(CORES)
 	@cat results/table1_what2when.md
 
+quick: setup
+	$(RUN) $(BIN)/pytest -n $(CORES) --dist loadfile -m "not workflow and not slow"
+
 test: setup
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/pytest -n $(CORES) --dist loadfile
+	$(RUN) $(BIN)/pytest -n $(CORES) --dist loadfile
 
 check: setup
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
-	PATH="$(CURDIR)/$(BIN):$$PATH" $(BIN)/snakemake --dry-run --quiet all --cores 1 all
+	$(BIN)/mypy
+
+dry: setup
+	$(RUN) $(BIN)/snakemake --dry-run --quiet all --cores 1 all
 
 setup: $(VENV)/installed
 
@@ -33,4 +42,4 @@ $(VENV)/installed: pyproject.toml constraints.txt
 	touch $@
 
 clean:
-	rm -rf $(VENV) .snakemake .pytest_cache .ruff_cache
+	rm -rf $(VENV) .snakemake .pytest_cache .ruff_cache .mypy_cache

@@ -9,18 +9,19 @@
 import sys
 
 from actionbytes.errors import UserError
-from actionbytes.planning.inventory import wanted
-from actionbytes.planning.plan import TIERS, Plan
+from actionbytes.planning.inventory import stage_files
+from actionbytes.planning.plan import Plan
+from actionbytes.planning.results import TIERS
 
 try:
     plan = Plan.read()
-    TABLES, FIGURES, WANTED = list(plan.tables()), list(plan.figures()), wanted(plan)
+    TABLES, FIGURES, STAGES = list(plan.results.tables), list(plan.results.figures), stage_files(plan)
 except UserError as error:
     print(f"error: {error}", file=sys.stderr)
     sys.exit(2)
 
 
-report: "workflow/report/workflow.rst"  # its text wants these
+report: "workflow/report/workflow.rst"  # its text shows these
 
 
 config.update(suite=plan.config.suite, tier=plan.suite.tier, meaning=TIERS[plan.suite.tier])
@@ -41,22 +42,22 @@ rule all:
         expand("results/figures/{figure}.png", figure=FIGURES),
 
 
-# The stages of dvc.yaml: all that every table needs, so that nothing that DVC keeps can be missing unnoticed.
+# The stages of dvc.yaml: all that every table needs, so that nothing that DVC keeps is missing unnoticed.
 
 
 rule features:
     input:
-        [ancient(path) for path in as_text(WANTED.features)],
+        settled(STAGES.features),
 
 
 rule runs:
     input:
-        [ancient(path) for path in as_text(WANTED.runs)],
+        settled(STAGES.runs),
 
 
 rule tables:
     input:
-        as_text(WANTED.tables),
+        as_text(STAGES.tables),
 
 
 rule figures:
@@ -65,10 +66,10 @@ rule figures:
 
 
 for paper in plan.papers:  # `snakemake stpn`: everything of one paper that is made here
-    if plan.results(paper):
+    if plan.results.of_paper(paper):
 
         rule:
             name:
                 paper
             input:
-                as_text(plan.results(paper)),
+                as_text(plan.results.of_paper(paper)),

@@ -57,7 +57,7 @@ def full_project(folder: Path) -> None:
         params["full"]["datasets"].setdefault(dataset, {"shards": SHARDS[dataset]})
     shutil.copytree(folder / "data/full/thumos14", folder / "data/full/multithumos")
     for path in [
-        *(params["full"]["backbone"][stream]["file"] for stream in ("rgb", "flow")),
+        *(params["full"]["networks"]["i3d"][stream]["file"] for stream in ("rgb", "flow")),
         params["full"]["words"]["file"],
     ]:
         (folder / path).parent.mkdir(parents=True, exist_ok=True)

@@ -5,6 +5,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
+
+settings.register_profile("project", deadline=None)  # a busy machine is no defect
+settings.load_profile("project")
 
 ROOT = Path(__file__).resolve().parent.parent
 
@@ -12,6 +16,13 @@ ROOT = Path(__file__).resolve().parent.parent
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """A test with bytes for a parameter goes by the parameter's name: the bytes may differ between two collections."""
     return argname if isinstance(val, bytes) else None
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark everything in tests/workflow; a test that is slow elsewhere says so itself, by `pytest.mark.slow`."""
+    for item in items:
+        if item.path.is_relative_to(ROOT / "tests" / "workflow"):
+            item.add_marker(pytest.mark.workflow)
 
 
 @pytest.fixture(scope="session")

@@ -85,7 +85,7 @@ def test_the_page_s_table_is_planned(project):
     done = shell(folder, commands[1])
     text = done.stdout + done.stderr
     assert done.returncode == 0, text
-    assert "train_method" in text and "render_table" in text
+    assert re.search(r"^train +\d+$", text, re.MULTILINE) and "render_table" in text
 
 
 def test_a_method_with_two_optimizers_finds_segments_itself(project):

@@ -1,4 +1,5 @@
 import pytest
+from pydantic import Field
 
 from actionbytes.errors import UserError
 from actionbytes.parameters import Parameters, read_yaml, validated, with_overrides
@@ -7,6 +8,26 @@ from actionbytes.training.parameters import Training
 
 class Outer(Parameters):
     training: Training = Training()
+
+
+class Suite(Parameters):
+    world: Outer | None = None
+    methods: dict[str, Outer] = Field(default_factory=dict)
+    points: list[Training] = Field(default_factory=list)
+
+
+@pytest.mark.parametrize(
+    ("values", "allowed"),
+    [
+        ({"world": {"train": 1}}, "training"),
+        ({"methods": {"stpn": {"train": 1}}}, "training"),
+        ({"methods": {"stpn": {"training": {"rate": 1}}}}, ", ".join(sorted(Training.model_fields))),
+        ({"points": [{}, {"rate": 1}]}, ", ".join(sorted(Training.model_fields))),
+    ],
+)
+def test_an_unknown_key_is_answered_with_the_keys_of_its_own_group(values: dict, allowed: str):
+    with pytest.raises(UserError, match=f"no such parameter; known here: {allowed}$"):
+        validated(Suite, values, "params.yaml")
 
 
 @pytest.mark.parametrize(
@@ -47,3 +68,5 @@ def test_yaml_is_read_safely(tmp_path):
         read_yaml(path)
     with pytest.raises(UserError, match="no such file"):
         read_yaml(tmp_path / "absent.yaml")
+    with pytest.raises(UserError, match="cannot be read: Is a directory"):
+        read_yaml(tmp_path)

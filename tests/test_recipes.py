@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from actionbytes.recipes import STAGES, Recipe, digest, plain
+from actionbytes.recipes import VERSIONS, Recipe, digest, plain
 from actionbytes.video.parameters import Decoding
 
 
@@ -28,7 +28,7 @@ def test_nan_has_no_digest():
 def test_name_changes_with_the_stage_version(monkeypatch: pytest.MonkeyPatch):
     before, after = (Recipe("decode", "25fps", {"decoding": Decoding()}) for _ in range(2))
     assert before.name == Recipe("decode", "25fps", {"decoding": Decoding()}).name
-    monkeypatch.setitem(STAGES, "decode", STAGES["decode"] + 1)
+    monkeypatch.setitem(VERSIONS, "decode", VERSIONS["decode"] + 1)
     assert after.name != before.name
     assert after.name.startswith("25fps-")
 

@@ -1,3 +1,3 @@
 """Learning to localize actions in video with little supervision."""
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

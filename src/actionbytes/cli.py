@@ -1,4 +1,4 @@
-"""`actionbytes ...`: the contents page of the commands. Each lives in `commands/`, imported only when it is called."""
+"""`actionbytes ...`: table of contents of the commands; each has a file in `commands/`, imported when called."""
 
 import importlib
 import os
@@ -9,13 +9,14 @@ import click
 
 from actionbytes import __version__
 from actionbytes.errors import UserError
+from actionbytes.progress import messages_to
 
 COMMANDS = {  # name -> (module:attribute, one line for --help)
     "doctor": ("actionbytes.commands.doctor:doctor", "What is installed, which device, what is missing."),
     "evaluate": ("actionbytes.commands.evaluate:evaluate", "mAP of detections under a protocol, or under all of them."),
     "analyze": ("actionbytes.commands.analyze:analyze", "Where detections fail: error kinds, lengths, curves."),
     "features": ("actionbytes.commands.features:features", "Videos to I3D features (RGB and flow)."),
-    "compare-features": ("actionbytes.commands.compare_features:compare_features", "What sets two extractions apart."),
+    "compare-features": ("actionbytes.commands.compare_features:compare_features", "How two extractions differ."),
     "index": ("actionbytes.commands.index:index", "List a dataset folder's videos with their hashes."),
     "import-features": ("actionbytes.commands.import_features:import_features", "Ready-made features to shards."),
     "train": ("actionbytes.commands.train:train", "Train a method on features."),
@@ -26,8 +27,9 @@ COMMANDS = {  # name -> (module:attribute, one line for --help)
         "Detections to a submission for ActivityNet's test server, checked.",
     ),
     "weights": ("actionbytes.commands.weights:weights", "Inspect or convert published I3D weights."),
-    "plan": ("actionbytes.commands.plan:plan", "What the current parameters name, written down for DVC."),
-    "recipe": ("actionbytes.commands.recipe:recipe", "What made an artifact, how two differ, which nobody names."),
+    "params": ("actionbytes.commands.params:params", "Every parameter: default, unit, meaning."),
+    "plan": ("actionbytes.commands.plan:plan", "The artifacts of the current parameters, written down for DVC."),
+    "recipe": ("actionbytes.commands.recipe:recipe", "What made an artifact, how two differ, which are unused."),
     "explain": ("actionbytes.commands.explain:explain", "Where a table's cells come from, in words."),
     "reproduce": ("actionbytes.commands.reproduce:reproduce", "Make a table again elsewhere and compare."),
     "plots": ("actionbytes.commands.plots:plots", "Tables and training curves as one page that needs no network."),
@@ -36,26 +38,38 @@ COMMANDS = {  # name -> (module:attribute, one line for --help)
 
 
 class LazyGroup(click.Group):
-    """A group that knows its commands by name and help line, and imports one only to run it."""
+    """A group that lists its commands by name and help line, and imports one only to run it."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
+        """Names of all commands, in the order of --help."""
         return list(COMMANDS)
 
     def get_command(self, ctx: click.Context, name: str) -> click.Command | None:
+        """The command of this name, imported now; None if there is none."""
         if name not in COMMANDS:
             return None
         module, attribute = COMMANDS[name][0].split(":")
         return getattr(importlib.import_module(module), attribute)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Write the help lines without importing a command."""
         with formatter.section("Commands"):
             formatter.write_dl([(name, help_line) for name, (_, help_line) in COMMANDS.items()])
 
 
 @click.group(cls=LazyGroup, context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110})
 @click.version_option(__version__, prog_name="actionbytes")
-def actionbytes() -> None:
+@click.option(
+    "--log-level",
+    type=click.Choice(["debug", "info", "warning", "error"]),
+    default="info",
+    show_default=True,
+    help="Least severe messages to show on standard error.",
+)
+@click.pass_context
+def actionbytes(ctx: click.Context, log_level: str) -> None:
     """Learn to localize actions in video with little supervision: ActionBytes, STPN and others on equal terms."""
+    ctx.with_resource(messages_to(sys.stderr, log_level.upper()))
 
 
 def main() -> None:
@@ -65,8 +79,8 @@ def main() -> None:
     except UserError as error:
         fail(str(error))
     except click.ClickException as error:
-        where = f" (see {error.ctx.command_path} --help)" if getattr(error, "ctx", None) else ""
-        fail(error.format_message() + where)
+        context = getattr(error, "ctx", None)
+        fail(error.format_message() + (f" (see {context.command_path} --help)" if context else ""))
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except (click.Abort, KeyboardInterrupt):

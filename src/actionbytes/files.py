@@ -1,17 +1,24 @@
-"""Whole files, plain or gzip: every problem a file can have is one clear line."""
+"""Files: read with every problem as one clear line, written whole or not at all."""
 
+import csv
 import errno
 import gzip
 import hashlib
+import io
 import json
 import os
 import zlib
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 from actionbytes.errors import UserError
+
+if TYPE_CHECKING:
+    from _typeshed import DataclassInstance
 
 MAX_BYTES = 4 << 30  # unpacked; a small .gz can hold any amount
 
@@ -46,11 +53,10 @@ def read_text(path: Path | str) -> str:
 def read_json(path: Path | str) -> Any:
     """A JSON file, plain or gzip; a key that is there twice is an error, for JSON readers silently keep one."""
 
-    def once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    def refuse_doubles(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         entries = dict(pairs)
         if len(entries) != len(pairs):
-            seen: set[str] = set()
-            double = next(key for key, _ in pairs if key in seen or seen.add(key))
+            double = Counter(key for key, _ in pairs).most_common(1)[0][0]
             _refuse(path, f"the key {double!r:.80} is there twice in one object: keep one")
         return entries
 
@@ -58,7 +64,7 @@ def read_json(path: Path | str) -> Any:
     if not content.strip():
         _refuse(path, "the file is empty")
     try:
-        return json.loads(content, object_pairs_hook=once)
+        return json.loads(content, object_pairs_hook=refuse_doubles)
     except json.JSONDecodeError as error:
         _refuse(path, f"not JSON: {error.msg} in line {error.lineno}, column {error.colno}")
     except UnicodeDecodeError as error:
@@ -69,26 +75,27 @@ def read_json(path: Path | str) -> Any:
         _refuse(path, f"not JSON: {str(error).split(';')[0]}")
 
 
-def write_file(path: Path | str, text: str) -> None:
-    """Write UTF-8 text, gzip if the name ends in `.gz`, whole or not at all; same text, same bytes."""
-    path = Path(path)
-    content = text.encode("utf-8")
-    if path.suffix == ".gz":
-        content = gzip.compress(content, mtime=0)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
+def read_csv(path: Path | str, needed: Sequence[str]) -> list[dict[str, str]]:
+    """Rows of a CSV file with a header, as dictionaries.
+
+    Args:
+        path: A UTF-8 text file, plain or gzip.
+        needed: Columns that the file must have; it may have more.
+
+    Raises:
+        UserError: The file cannot be read, lacks a column, or a row has more or fewer fields than the header.
+    """
+    lines = csv.DictReader(io.StringIO(read_text(path), newline=""), strict=True)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part.write_bytes(content)
-        part.replace(path)
-    except OSError as error:
-        raise UserError(f"{path}: cannot be written: {error.strerror}") from None
-    finally:
-        with suppress(OSError):
-            part.unlink()
-
-
-def _refuse(path: Path | str, problem: str) -> NoReturn:
-    raise UserError(f"{path}: {problem}") from None
+        rows = list(lines)
+    except csv.Error as error:
+        _refuse(path, f"not CSV: {error} (after line {lines.line_num})")
+    if missing := [column for column in needed if column not in (lines.fieldnames or ())]:
+        _refuse(path, f"has no column {missing[0]!r}; it needs {', '.join(needed)}")
+    for number, row in enumerate(rows, 2):
+        if None in row or None in row.values():
+            _refuse(path, f"row {number} has more or fewer fields than the header")
+    return rows
 
 
 def file_digest(path: Path) -> str:
@@ -135,9 +142,42 @@ def whole(path: Path | str) -> Iterator[Path]:
             partial.unlink()
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a text file so that it is whole or absent."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(path.name + ".partial")
-    partial.write_text(text, encoding="utf-8")
-    partial.replace(path)
+def write_text(path: Path | str, text: str) -> None:
+    """Write UTF-8 text, gzip if the name ends in `.gz`, whole or not at all; same text, same bytes."""
+    content = text.encode("utf-8")
+    if Path(path).suffix == ".gz":
+        content = gzip.compress(content, mtime=0)
+    with whole(path) as partial:
+        partial.write_bytes(content)
+
+
+def csv_text(rows: Iterable[Sequence[Any]]) -> str:
+    """Rows, the header first, as the text of a CSV file."""
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\n").writerows(rows)
+    return text.getvalue()
+
+
+def write_csv(path: Path | str, rows: Sequence[Mapping[str, Any]], columns: Sequence[str] | None = None) -> None:
+    """Write rows as CSV with a header, whole or not at all.
+
+    Args:
+        path: The file; gzip if the name ends in `.gz`.
+        rows: Values by column; a column that a row lacks stays empty there.
+        columns: The columns in order; by default all keys in the order in which they come up.
+    """
+    names = list(columns) if columns is not None else list(dict.fromkeys(key for row in rows for key in row))
+    text = io.StringIO()
+    writer = csv.DictWriter(text, names, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    write_text(path, text.getvalue())
+
+
+def write_rows(path: Path | str, rows: "Sequence[DataclassInstance]", row_class: "type[DataclassInstance]") -> None:
+    """Write instances of the dataclass `row_class` as CSV, one column a field, whole or not at all."""
+    write_csv(path, [asdict(row) for row in rows], [field.name for field in fields(row_class)])
+
+
+def _refuse(path: Path | str, problem: str) -> NoReturn:
+    raise UserError(f"{path}: {problem}") from None

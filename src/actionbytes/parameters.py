@@ -1,19 +1,21 @@
-"""Parameters: typed, described, validated; every error names the key, the value and what is allowed."""
+"""Parameters: typed, described, validated; an error names the key, the value and what is allowed."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from actionbytes.errors import UserError
+from actionbytes.files import read_text
 
 
 class Parameters(BaseModel):
-    """Base of all parameter groups: unknown keys are errors, values are frozen, defaults are checked too.
+    """Base of all parameter groups: unknown keys are errors, values cannot be changed, defaults are checked too.
 
-    Each room declares its own group beside the code that uses it; `actionbytes.planning.params` composes them.
+    Each room declares its groups in `parameters.py`; `actionbytes.planning.params` composes them. Every field has a
+    description with its meaning and unit, from which `actionbytes params` makes the reference.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
@@ -23,9 +25,15 @@ Group = TypeVar("Group", bound=Parameters)
 
 
 def validated(group: type[Group], values: Mapping[str, Any] | None, source: str) -> Group:
-    """Return `values` as a `group`; `source` (a file name, `--set`) opens the error line.
+    """Check `values` and return them as a `group`.
 
-    Raises UserError with one line for the first wrong key: its dotted name, its value and what is allowed.
+    Args:
+        group: The class of the group.
+        values: Values by key; what is missing has its default.
+        source: Where they are from, such as a file name or `--set`; it opens the error.
+
+    Raises:
+        UserError: One line about the first wrong key: its dotted name, its value and what is allowed.
     """
     try:
         return group.model_validate(dict(values or {}))
@@ -39,49 +47,64 @@ def explain(error: ValidationError, group: type[BaseModel]) -> str:
     key = ".".join(str(part) for part in problem["loc"]) or group.__name__
     more = f" ({error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if problem["type"] == "extra_forbidden":
-        known = ", ".join(_siblings(group, problem["loc"]))
-        return f"{key}: no such parameter; known here: {known}{more}"
+        names = ", ".join(_siblings(group, problem["loc"]))
+        return f"{key}: no such parameter; known here: {names}{more}"
     if problem["type"] == "missing":
         return f"{key}: is missing and has no default{more}"
     rule = problem["msg"].removeprefix("Value error, ")
     return f"{key}: {problem['input']!r} is not allowed: {rule[0].lower() + rule[1:]}{more}"
 
 
+def groups_in(annotation: Any, suffix: str = "") -> Iterator[tuple[type[BaseModel], str]]:
+    """The groups that a value of a type can hold, with what follows their key: `.<name>` in a map, `[]` in a list."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation, suffix
+        return
+    origin = get_origin(annotation)
+    deeper = ".<name>" if origin in (dict, Mapping) else "[]" if origin in (list, tuple) else ""
+    for argument in get_args(annotation):
+        yield from groups_in(argument, suffix + deeper)
+
+
 def _siblings(group: type[BaseModel], location: tuple[Any, ...]) -> list[str]:
-    """Names allowed beside the last part of `location`."""
+    """Names allowed beside the last part of `location`, whose parts are fields, keys of maps and positions in lists."""
+    groups = [group]
     for part in location[:-1]:
-        field = group.model_fields.get(str(part))
-        if field is None or not (isinstance(field.annotation, type) and issubclass(field.annotation, BaseModel)):
-            break
-        group = field.annotation
-    return sorted(group.model_fields)
+        fields = [member.model_fields[part] for member in groups if part in member.model_fields]
+        if fields:
+            groups = [inner for field in fields for inner, _ in groups_in(field.annotation)]
+    return sorted({name for member in groups for name in member.model_fields})
+
+
+def sentence(description: str | None) -> str:
+    """The description of a field as a sentence: with a capital letter and a full stop."""
+    text = (description or "").strip().removesuffix(".")
+    return f"{text[0].upper()}{text[1:]}." if text else ""
 
 
 def read_yaml(path: Path) -> Any:
-    """Read a YAML file safely; a missing or malformed file is a UserError."""
+    """The content of a YAML file, plain data only; a file that is missing or not YAML is a UserError."""
     try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        return yaml.safe_load(read_text(path))
+    except yaml.YAMLError as error:
         raise UserError(f"{path}: not valid YAML: {error}") from None
 
 
 def with_overrides(values: Mapping[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
-    """`values` with `--set a.b=value` settings applied; values are parsed as YAML scalars or lists."""
+    """A copy of `values` with `--set a.b=value` settings applied; each value is read as YAML."""
     result: dict[str, Any] = _copy(values)
     for setting in settings:
         key, equals, text = setting.partition("=")
         if not equals or not key:
             raise UserError(f"--set {setting}: write key=value, for example --set training.iterations=500")
         *parents, last = key.split(".")
-        here = result
+        group = result
         for parent in parents:
-            here = here.setdefault(parent, {})
-            if not isinstance(here, dict):
+            group = group.setdefault(parent, {})
+            if not isinstance(group, dict):
                 raise UserError(f"--set {setting}: {parent} is a value and has no keys below it")
         try:
-            here[last] = yaml.safe_load(text)
+            group[last] = yaml.safe_load(text)
         except yaml.YAMLError:
             raise UserError(f"--set {setting}: {text!r} is not a YAML value") from None
     return result
@@ -92,7 +115,7 @@ def _copy(values: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def merged(*parts: Mapping[str, Any]) -> dict[str, Any]:
-    """Dictionaries laid over one another, the later ones on top, level by level."""
+    """One dictionary of several, merged level by level; values of later ones win."""
     result: dict[str, Any] = {}
     for part in parts:
         for key, value in part.items():

@@ -1,8 +1,9 @@
 """Recipes: what names an artifact.
 
 An expensive artifact lives under a path that holds a readable slug and the digest of its recipe: the parameters that
-matter, the digests of what it was made from, and the versions of the stages that make it. Same recipe, same path; a
-changed parameter is a new path, so nothing stale can be taken for fresh, whatever the time stamps say.
+matter, the digests of what it was made from, and the version of the code that makes it. The same recipe has the same
+path in every clone; a changed parameter is a new path. So a stale artifact cannot be taken for a fresh one, whatever
+the time stamps say.
 """
 
 import hashlib
@@ -17,8 +18,9 @@ from pydantic import BaseModel
 
 from actionbytes.files import write_text
 
-STAGES = {
-    # Raise a stage's number when its code changes what it makes: every artifact behind it then gets a new path.
+VERSIONS = {
+    # Raise a number when the code of that stage changes what it makes: its artifacts, and all made from them, then get
+    # new paths.
     "render": 1,
     "decode": 1,
     "flow": 1,
@@ -34,7 +36,7 @@ STAGES = {
 
 
 def plain(value: Any) -> Any:
-    """`value` as JSON-able data: parameter groups become dictionaries, paths strings, tuples lists."""
+    """`value` as data that JSON can hold: parameter groups become dictionaries, paths strings, tuples lists."""
     if isinstance(value, BaseModel):
         return value.model_dump(mode="json")
     if isinstance(value, Mapping):
@@ -52,7 +54,13 @@ def digest(value: Any, length: int = 10) -> str:
 
 @dataclass(frozen=True)
 class Recipe:
-    """What an artifact is made by: `stage` (a key of STAGES), a readable `slug`, the `spec` that decides it."""
+    """What an artifact is made from.
+
+    Attributes:
+        stage: The stage of the workflow that makes it, a key of VERSIONS.
+        slug: What a reader shall see of it in the path.
+        spec: Parameters and fingerprints that decide its content.
+    """
 
     stage: str
     slug: str
@@ -61,7 +69,7 @@ class Recipe:
     @cached_property  # a plan asks thousands of times
     def full(self) -> dict[str, Any]:
         """The recipe as it is written beside the artifact."""
-        return {"stage": self.stage, "version": STAGES[self.stage], **plain(self.spec)}
+        return {"stage": self.stage, "version": VERSIONS[self.stage], **plain(self.spec)}
 
     @cached_property
     def name(self) -> str:
@@ -69,6 +77,5 @@ class Recipe:
         return f"{self.slug}-{digest(self.full)}"
 
     def write(self, folder: Path) -> None:
-        """Write `recipe.json` into `folder` (made if needed), atomically."""
-        folder.mkdir(parents=True, exist_ok=True)
+        """Write `recipe.json` into `folder`, whole or not at all."""
         write_text(folder / "recipe.json", json.dumps(self.full, indent=1, sort_keys=True) + "\n")

@@ -49,6 +49,7 @@ def trained(data):
     return pretrain("rgb", data[0], data[2], 0.125, SMALL, seed=1)
 
 
+@pytest.mark.slow
 def test_learns_directions_from_pixels(data):
     clips, _, labels = data
     model, log = pretrain("rgb", clips, labels, 0.125, SMALL.model_copy(update={"epochs": 8}), seed=1)
@@ -66,6 +67,7 @@ def test_learns_directions_from_flow(data):
     assert log[-1]["held_out"] >= 0.8
 
 
+@pytest.mark.slow
 def test_same_seed_same_bits_and_another_seed_others(data, trained):
     clips, _, labels = data
     before = torch.random.get_rng_state()
@@ -82,6 +84,7 @@ def test_same_seed_same_bits_and_another_seed_others(data, trained):
     assert not equal(trained[0], other)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("killed_after", [0, 2, 3])
 def test_a_killed_run_goes_on_to_the_same_bits(data, trained, tmp_path, killed_after):
     clips, _, labels = data
@@ -103,6 +106,7 @@ def test_a_killed_run_goes_on_to_the_same_bits(data, trained, tmp_path, killed_a
     assert log == trained[1]
 
 
+@pytest.mark.slow
 def test_a_checkpoint_of_another_run_is_not_taken(data, tmp_path):
     clips, _, labels = data
     short = SMALL.model_copy(update={"epochs": 1})

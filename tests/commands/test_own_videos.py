@@ -35,6 +35,7 @@ def broken(tmp_path_factory, real):
     return folder
 
 
+@pytest.mark.slow
 def test_features_then_detect(real, weights, broken, cli, tmp_path):
     clips = [real / "videos" / clip for clip in CLIPS]
     status, out, err = cli("features", *clips, broken, "--out", tmp_path / "f.h5", *weights, *SMALL)

@@ -1,5 +1,6 @@
 """`features --verify` and `compare-features` on a shard: what is the same is said to be, what is wrong is named."""
 
+import json
 import shutil
 
 import av
@@ -9,6 +10,7 @@ import torch
 
 from actionbytes.backbones.i3d import I3D, initialize
 from actionbytes.backbones.weights import save_i3d
+from actionbytes.features.store import load_features, read_made_with
 
 SMALL = ["--set", "decoding.short_side=32", "--set", "decoding.crop=32", "--set", "flow.warps=1"]
 
@@ -40,6 +42,7 @@ def weights(folder):
     return ["--weights-rgb", folder / "rgb.safetensors", "--weights-flow", folder / "flow.safetensors"]
 
 
+@pytest.mark.slow
 def test_verify_and_compare(folder, weights, cli, tmp_path):
     videos = [folder / "run", folder / "jump"]
     assert cli("features", *videos, "--out", tmp_path / "a.h5", *weights, *SMALL)[0] == 0
@@ -95,3 +98,37 @@ def test_what_users_get_wrong_is_one_line(folder, cli, tmp_path):
     ):
         status, _, err = cli(*arguments)
         assert status == 2 and err.count("error:") == 1 and "Traceback" not in err, (arguments, err)
+
+
+def test_one_stream_with_snippets_that_overlap(folder, cli, tmp_path):
+    """Only the weights of the stream are asked for; what was set is recorded, and verified by."""
+    stream = ["--set", "features.streams=[rgb]", "--set", "features.hop=8", *SMALL]
+    out = tmp_path / "a.h5"
+    status, _, err = cli(
+        "features", folder / "run", "--out", out, "--weights-flow", folder / "flow.safetensors", *stream
+    )
+    assert status == 2 and "no --weights-rgb: name its weights" in err
+    assert cli("features", folder / "run", "--out", out, "--weights-rgb", folder / "rgb.safetensors", *stream)[0] == 0
+    packed = load_features(out)
+    assert packed.streams == ("rgb",) and packed.hop_s == 0.32 and packed.rows.shape == ((200 - 16) // 8 + 1, 128)
+    status, text, err = cli("features", "--verify", out, folder / "run")
+    assert status == 0 and "a rgb: mean cosine 1.00000" in text and "flow" not in text, err
+    plain = tmp_path / "b.h5"
+    rgb = ["--weights-rgb", folder / "rgb.safetensors", *SMALL]
+    assert cli("features", folder / "run", "--out", plain, "--set", "features.streams=[rgb]", *rgb)[0] == 0
+    status, text, _ = cli("compare-features", plain, out)
+    assert (
+        status == 1 and "recorded: features.hop: 16 in A, 8 in B" in text and "B has 2 snippets where A has one" in text
+    )
+
+
+def test_a_run_of_the_first_version_says_how_its_features_were_made(folder, weights, cli, tmp_path):
+    assert cli("features", folder / "run", "--out", tmp_path / "a.h5", *weights, *SMALL)[0] == 0
+    made_with = read_made_with(tmp_path / "a.h5")
+    kind, files = made_with.pop("features"), made_with.pop("weights")
+    extraction = {"chunk": kind["span"]} | {key: kind[key] for key in ("batch", "precision", "threads", "dtype")}
+    old = made_with | {"extraction": extraction, "rgb": files["rgb"], "flow_weights": files["flow"]}
+    (tmp_path / "features.json").write_text(json.dumps(old))
+    assert cli("features", folder / "run", "--out", tmp_path / "b.h5", "--run", tmp_path)[0] == 0
+    a, b = (load_features(tmp_path / name) for name in ("a.h5", "b.h5"))
+    assert a.rows.tobytes() == b.rows.tobytes()

@@ -39,7 +39,7 @@ def test_it_has_the_challenges_format_with_every_video(tmp_path):
     [
         (("c", "run", 1.0, 2.0, 0.1), "video 'c' is not one of the challenge's"),
         (("b", "runn", 1.0, 2.0, 0.1), "label 'runn' is not one of the challenge's.*run"),
-        (("b", "run", 1.0, 10.3, 0.1), r"video 'b' of 10.00 s: segment \[1, 10.3\].*ends behind the video \(1 such"),
+        (("b", "run", 1.0, 10.3, 0.1), r"video 'b' of 10.00 s: segment \[1, 10.3\].*ends after the video \(1 such"),
         (("b", "run", -0.5, 2.0, 0.1), "starts before the video"),
         (("b", "run", 2.0, 2.0, 0.1), "does not end after its start"),
         (("b", "run", 10.05, 10.1, 0.1), "does not end after its start"),
@@ -68,4 +68,4 @@ def test_the_command(tmp_path, cli):
     assert (status, "1 detections in 1/2 videos" in out) == (0, True), err
     (tmp_path / "det.txt").write_text("a 1.0 14.0 jump 0.5\n")
     status, _, err = cli(*arguments)
-    assert status == 2 and err.count("error: ") == 1 and "ends behind the video" in err
+    assert status == 2 and err.count("error: ") == 1 and "ends after the video" in err

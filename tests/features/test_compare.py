@@ -93,6 +93,7 @@ def test_a_wrong_setting_is_named(what, turned, world):
     assert {(fit.a, fit.b) for fit in fits} == {("rgb", "rgb"), ("flow", "flow")}
 
 
+@pytest.mark.slow
 def test_words_say_how_much(world):
     a = world.made()
     says = {what: compare(a, world.made(**INPUTS[what][0]), HOP, 25.0)[0][0].says for what in INPUTS}
@@ -212,6 +213,7 @@ def calibrated(channels, inputs):
     return model.eval()
 
 
+@pytest.mark.slow
 def test_i3d_features_of_a_clip(clip):
     base, a, frames, features = clip
 

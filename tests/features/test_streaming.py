@@ -66,6 +66,7 @@ def test_one_file(videos, made_with, staged):
             file_features(path, made_with, made_with.streams())
 
 
+@pytest.mark.slow
 def test_a_network_that_fails_ends_everything(videos, made_with):
     def fails(x):
         raise RuntimeError("no memory")

@@ -67,6 +67,7 @@ def broken(content: bytes, how: str, draw: random.Random) -> bytes:
     return {"empty": b"", "text": b"no video at all\n" * draw.randrange(1, 500)}[how]
 
 
+@pytest.mark.slow
 def test_a_hundred_broken_files(tmp_path, moving, made_with):
     draw = random.Random(0)
     whole = {suffix: moving(tmp_path / f"whole{suffix}", 20).read_bytes() for suffix in (".avi", ".mp4", ".mkv")}
@@ -109,6 +110,7 @@ def test_a_decoder_that_dies_takes_only_its_file(tmp_path, moving, made_with, mo
     assert "dies (SIGSEGV)" in statuses[1].reason
 
 
+@pytest.mark.slow
 def test_killed_at_ten_moments(tmp_path, moving, made_with):
     """Every run is killed as soon as it has begun a number of videos that is drawn, and a moment later."""
     draw = random.Random(1)

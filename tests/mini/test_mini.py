@@ -3,6 +3,7 @@
 import csv
 import json
 import os
+import runpy
 from collections import Counter
 from itertools import combinations, pairwise
 from pathlib import Path
@@ -19,7 +20,6 @@ from actionbytes.mini import DATASETS, MiniWorld
 from actionbytes.mini.figure import MOTIONS, joints_of
 from actionbytes.mini.render import frames_of, render_dataset
 from actionbytes.mini.script import TICKS, scripts
-from actionbytes.mini.sheet import contact_sheet
 from actionbytes.mini.vocabulary import MISSING, write_word_vectors
 from actionbytes.mini.world import ACTIONS, BACKGROUND, SOURCE, SUB_ACTIONS
 from actionbytes.video.decode import BrokenVideo, VideoReader
@@ -321,8 +321,9 @@ def test_word_vectors_tie_what_shares_motions_and_miss_some_words(tmp_path):
         embed_labels(labels, vectors, aliases={})
 
 
-def test_contact_sheet_is_a_picture_of_moderate_size(tmp_path):
-    contact_sheet(MiniWorld(thumos14_seconds=(30, 31)), tmp_path / "sheet.png")
+def test_picture_of_the_world_is_of_moderate_size(tmp_path, root):
+    draw = runpy.run_path(str(root / "docs/images/mini_world.py"))["draw"]
+    draw(MiniWorld(thumos14_seconds=(30, 31)), tmp_path / "sheet.png")
     assert (tmp_path / "sheet.png").stat().st_size < 400_000
     with Image.open(tmp_path / "sheet.png") as picture:
         assert min(picture.size) > 1000

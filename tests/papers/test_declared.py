@@ -135,3 +135,137 @@ def test_a_target_belongs_to_one_paper(folder):
     (folder / "zother.yaml").write_text(MINIMAL.replace("paper: some", "paper: zother"))
     with pytest.raises(UserError, match=r"some_table1 is already declared in .*some\.yaml"):
         read_papers(folder)
+
+
+# experiments
+
+RUNS = """
+experiments:
+  first:
+    method: wtalc
+    source: {dataset: clips, subset: training}
+    targets: {thumos14: test, activitynet12: validation}
+    parameters: {latent_dim: 128, dropout: 0.5}
+    localization: {cut: {merges: [1, 2], jitter: true}}
+    seeds: [0]
+  second: {like: first, parameters: {dropout: 0.1}, localization: {cut: {merges: [1]}}}
+  third: {like: second, targets: {activitynet12: null}, seeds: null, source: {exclude: thumos14}}
+"""
+
+
+def with_experiments(folder, text):
+    (folder / "some.yaml").write_text(MINIMAL + text)
+    return read_papers(folder)["some"].experiments
+
+
+def test_an_experiment_differs_from_the_one_it_is_like_in_what_it_says_alone(folder):
+    runs = with_experiments(folder, RUNS)
+    assert runs["second"].parameters == {"latent_dim": 128, "dropout": 0.1}
+    assert runs["second"].localization == {"cut": {"merges": [1], "jitter": True}}
+    assert runs["second"].model_copy(update={"parameters": {}, "localization": {}}) == runs["first"].model_copy(
+        update={"parameters": {}, "localization": {}}
+    )
+    assert runs["first"].parameters == {"latent_dim": 128, "dropout": 0.5}  # untouched
+    third = runs["third"]
+    assert list(third.targets) == ["thumos14"] and third.seeds is None
+    assert (third.source.dataset, third.source.subset, third.source.exclude) == ("clips", "training", "thumos14")
+    assert third.parameters == runs["second"].parameters
+
+
+def test_an_experiment_may_be_like_one_of_another_paper_declared_later(folder):
+    (folder / "zother.yaml").write_text(
+        "paper: zother\nname: Other\ntitle: Other\nvenue: There\nexperiments:\n  base: "
+        "{method: wtalc, source: {dataset: a, subset: b}, targets: {a: c}}\n"
+    )
+    assert (
+        with_experiments(folder, "experiments: {mine: {like: base, method: stpn}}\n")["mine"].targets["a"].subset == "c"
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{a: {like: b}, b: {like: c}, c: {like: b}}", "experiments.b.like: goes in a circle: b -> c -> b"),
+        ("{a: {like: a}}", "experiments.a.like: goes in a circle: a -> a"),
+        ("{a: {like: nobody}}", "experiments.a.like: 'nobody' is not declared; there are a"),
+        ("{a: {method: wtalc, targets: {}}}", "experiments.a: .*give either `source` or `sources`"),
+        (
+            "{a: {method: m, source: {dataset: d, subset: s}, targets: {d: t}, for_target: {e: {}}}}",
+            "experiments.a: .*'e', which is not among the targets",
+        ),
+        ("{a: {method: m, source: {dataset: d, subset: s}, targets: {d: t}, decoding: {}}}", "experiments.a.decoding"),
+    ],
+)
+def test_a_wrong_experiment_is_one_line(folder, text, says):
+    with pytest.raises(UserError) as error:
+        with_experiments(folder, f"experiments: {text}\n")
+    assert re.search(says, str(error.value)), error.value
+    assert str(error.value).startswith(str(folder / "some.yaml"))
+    assert "\n" not in str(error.value)
+
+
+def test_two_papers_may_not_declare_one_experiment(folder):
+    text = "experiments: {a: {method: m, source: {dataset: d, subset: s}, targets: {d: t}}}\n"
+    (folder / "some.yaml").write_text(MINIMAL + text)
+    (folder / "zother.yaml").write_text(f"paper: zother\nname: O\ntitle: O\nvenue: T\n{text}")
+    with pytest.raises(UserError, match=r"zother.yaml: experiments.a: a second experiment of that name"):
+        read_papers(folder)
+
+
+def test_no_experiment_of_the_papers_is_undone_and_none_repeats_another(root):
+    """Each experiment of an appendix or a figure says its one difference: no anchors, and no two are the same."""
+    for file in sorted((root / "papers").glob("*.yaml")):
+        assert not re.search(r"<<:|: [&*]\w", file.read_text())
+    for paper in read_papers(root / "papers").values():
+        seen = {}
+        for name, experiment in paper.experiments.items():
+            twin = seen.setdefault(experiment.model_dump_json(), name)
+            assert twin == name, f"{name} is {twin} again"
+
+
+# columns and figures
+
+
+def test_a_row_may_have_an_experiment_for_each_column(folder):
+    (folder / "some.yaml").write_text(MINIMAL.replace("experiment: two", "experiment: {auc: two, thumos14: three}"))
+    table = read_papers(folder)["some"].tables["some_table1"]
+    assert [table.rows[1].experiment_of(column) for column in table.columns] == ["three", "two"]
+    assert table.rows[1].experiments == ["two", "three"]
+    (folder / "some.yaml").write_text(MINIMAL.replace("experiment: two", "experiment: {auk: two}"))
+    with pytest.raises(UserError, match=r"rows \(Two\).experiment: no column auk; columns here: thumos14, auc"):
+        read_papers(folder)
+
+
+FIGURE = """
+figures:
+  some_fig1: {number: Figure 1, caption: A figure., shows: figure only}
+  some_fig2: {number: Figure 2, caption: A figure., kind: KIND, REST}
+"""
+
+
+@pytest.mark.parametrize(
+    ("kind", "rest", "says"),
+    [
+        ("curve", "points: [{x: 1, experiment: a}]", "figures.some_fig2.curve.columns: is missing"),
+        ("attention", "points: [{x: 1, experiment: a}]", "figures.some_fig2.attention.dataset: is missing"),
+        ("qualitative", "dataset: thumos14, points: []", "figures.some_fig2.qualitative.points"),
+        (
+            "attention",
+            "dataset: d, x_label: x, points: [{x: 1, experiment: a}]",
+            "attention.x_label: no such parameter",
+        ),
+        ("tsne", "dataset: thumos14, points: []", "figures.some_fig2: .*'curve'"),
+    ],
+)
+def test_a_figure_needs_what_its_kind_reads(folder, kind, rest, says):
+    (folder / "some.yaml").write_text(MINIMAL + FIGURE.replace("KIND", kind).replace("REST", rest))
+    with pytest.raises(UserError, match=says):
+        read_papers(folder)
+
+
+def test_a_figure_without_a_kind_is_only_named(folder):
+    rest = "dataset: thumos14, points: [{x: M, experiment: two}]"
+    (folder / "some.yaml").write_text(MINIMAL + FIGURE.replace("KIND", "attention").replace("REST", rest))
+    printed, drawn = read_papers(folder)["some"].figures.values()
+    assert printed.kind == "printed"
+    assert drawn.reads == {"models", "features", "stills", "truth"}

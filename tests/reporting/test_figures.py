@@ -2,23 +2,29 @@
 
 import csv
 import json
-from types import SimpleNamespace
+from dataclasses import replace
+from importlib import import_module
+from typing import get_args
 
 import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from actionbytes.data.annotations import Instance
+from actionbytes.data.detections import Detections, write_detections
 from actionbytes.errors import UserError
 from actionbytes.features.kinds import STREAMS
 from actionbytes.features.store import VideoFeatures, load_features, write_shard
+from actionbytes.localization.thresholds import Localization
+from actionbytes.methods.registry import method_parameters
 from actionbytes.methods.stpn.parameters import StpnParameters as Stpn
 from actionbytes.methods.wtalc.parameters import WtalcParameters as Wtalc
-from actionbytes.papers.declared import Figure
+from actionbytes.papers.figures import ActionBytesFigure, AnyFigure, Attention, Curve, Qualitative
 from actionbytes.reporting.figures import strips
-from actionbytes.reporting.figures.curves import LOSS, as_csv, draw_curve, losses, places
+from actionbytes.reporting.figures.curve import LOSS, as_csv, draw_curve, losses, places
 from actionbytes.reporting.figures.draw import draw
 from actionbytes.reporting.figures.strips import Bars, Strip, draw_strips, truth_bars
+from actionbytes.reporting.inputs import FigureInputs, Shown
 from actionbytes.training.loop import fit
 from actionbytes.training.parameters import Training
 from actionbytes.training.runs import MODEL, load_run
@@ -28,7 +34,7 @@ from actionbytes.video.stills import read_stills, write_stills
 FACTS = {"suite": "mini", "tier": "C"}
 
 
-def figure(**changes) -> Figure:
+def figure(**changes) -> Curve:
     values = {
         "number": "Figure 5",
         "caption": "K",
@@ -37,7 +43,7 @@ def figure(**changes) -> Figure:
         "columns": [{"dataset": "thumos14", "tiou": [0.5]}],
         "points": [{"x": 20, "experiment": "a"}, {"x": 50, "experiment": "b"}],
     }
-    return Figure(**values | changes)
+    return Curve(**values | changes)
 
 
 def metrics(value: float) -> dict:
@@ -134,30 +140,39 @@ def stored(tmp_path_factory):
     return folder
 
 
-def drawing(stored, method, parameters, **rest):
-    """A drawing of a figure of some kind, with a run of a few steps."""
+def picture(stored, kind, method, parameters, **rest):
+    """What a picture is drawn from, with a run of a few steps."""
     features = load_features([stored / "shard.h5"])
     training = Training(**{**type(parameters).schedule, "iterations": 2, "max_length": 50})
     labels = np.array([[1, 0], [1, 1]], np.float32)
     sets = {"videos": training_set(features, labels, ["jump", "walk"])}
     fit(method, parameters, training, sets, 0, stored / method)
-    made = SimpleNamespace(file=stored / "stills.h5")
-    return {
-        "figure": figure(kind="attention", dataset="thumos14", columns=[], points=[{"x": 1, "experiment": "a"}]),
-        "facts": FACTS,
-        "stills": made,
-        "truth": [stored / "truth.json"],
-        "seed": 0,
-        "models": [stored / method / MODEL],
-        "features": [stored / "shard.h5"],
-    } | rest
+    points = [{"x": "M", "experiment": "a"}]
+    values = {"number": "Figure 9", "caption": "A picture", "dataset": "thumos14", "points": points}
+    kinds = {"attention": Attention, "actionbytes": ActionBytesFigure, "qualitative": Qualitative}
+    return FigureInputs(
+        figure=kinds[kind](kind=kind, **values),
+        facts=FACTS,
+        shown=[Shown(0, "thumos14", "a", "thumos14", 0)],
+        version=1,
+        stills=stored / "stills.h5",
+        truth=[stored / "truth.json"],
+        models=[stored / method / MODEL],
+        features=[stored / "shard.h5"],
+        localization=method_parameters(method).localization(),
+        **rest,
+    )
+
+
+def files(tmp_path):
+    return [tmp_path / f"a.{kind}" for kind in ("png", "pdf", "csv")]
 
 
 def test_attention_and_the_activations_of_the_classes_in_view_are_drawn(stored, tmp_path):
-    drawn = drawing(stored, "stpn", Stpn(segments=8, hidden=4))
-    png, pdf, table = (tmp_path / f"a.{kind}" for kind in ("png", "pdf", "csv"))
-    sources = draw(drawn, png, pdf, table)
-    assert sources == [{"experiment": "a", "seed": 0, "model": str(stored / "stpn" / MODEL)}]
+    inputs = picture(stored, "attention", "stpn", Stpn(segments=8, hidden=4))
+    png, pdf, table = files(tmp_path)
+    runs = draw(inputs, png, pdf, table)
+    assert runs == [{"experiment": "a", "seed": 0, "model": str(stored / "stpn" / MODEL)}]
     assert min(png.stat().st_size, pdf.stat().st_size) > 5000
     expected = load_run(stored / "stpn")[0].predict(load_features([stored / "shard.h5"]).video(1)).attention
     rows = list(csv.DictReader(table.open()))
@@ -169,6 +184,62 @@ def test_attention_and_the_activations_of_the_classes_in_view_are_drawn(stored, 
 
 
 def test_a_method_without_attention_cannot_be_drawn_so(stored, tmp_path):
-    drawn = drawing(stored, "wtalc", Wtalc(latent_dim=4))
     with pytest.raises(UserError, match="attends to nothing"):
-        draw(drawn, tmp_path / "a.png", tmp_path / "a.pdf", tmp_path / "a.csv")
+        draw(picture(stored, "attention", "wtalc", Wtalc(latent_dim=4)), *files(tmp_path))
+
+
+def test_bytes_are_drawn_with_the_cut_of_the_localization_and_at_the_hop_of_the_features(stored, tmp_path):
+    inputs = picture(stored, "actionbytes", "wtalc", Wtalc(latent_dim=4))
+    cut = Localization(cut={"segments": "fixed", "fixed_length": 3})
+    draw(replace(inputs, localization=cut), *files(tmp_path))
+    rows = [row for row in csv.DictReader(files(tmp_path)[2].open()) if row["video"] == "v1"]
+    assert [(row["start"], row["end"]) for row in rows] == [("0.00", "1.92"), ("1.92", "3.84"), ("3.84", "5.76")]
+
+
+def test_a_method_that_cuts_nothing_cannot_be_drawn_so(stored, tmp_path):
+    with pytest.raises(UserError, match="cuts no videos"):
+        draw(picture(stored, "actionbytes", "stpn", Stpn(segments=8, hidden=4)), *files(tmp_path))
+
+
+def test_the_best_detections_are_drawn_as_many_as_there_are_instances(stored, tmp_path):
+    rows = [("v1", "jump", 0.5, 3.0, 0.9), ("v1", "jump", 4.0, 5.0, 0.8), ("v1", "walk", 0.0, 1.0, 0.95)]
+    write_detections(tmp_path / "detections.json", Detections.from_rows(rows))
+    inputs = picture(stored, "qualitative", "wtalc", Wtalc(latent_dim=4), detections=[tmp_path / "detections.json"])
+    runs = draw(inputs, *files(tmp_path))
+    assert runs == [{"experiment": "a", "seed": 0, "detections": str(tmp_path / "detections.json")}]
+    drawn = [
+        (row["video"], row["method"], row["label"], row["score"]) for row in csv.DictReader(files(tmp_path)[2].open())
+    ]
+    assert drawn == [("v1", "M", "jump", "0.9000")]
+
+
+def test_a_curve_is_drawn_from_the_metrics_of_its_points(tmp_path):
+    paths = [tmp_path / f"{k}.json" for k in range(3)]
+    for path, value in zip(paths, (1.0, 3.0, 5.0), strict=True):
+        path.write_text(json.dumps(metrics(value)))
+    (tmp_path / "rounds.csv").write_text("round,objective\n1,4.0\n2,2.0\n")
+    shown = [
+        Shown(place, "thumos14", name, "thumos14", seed)
+        for place, name, seed in [(0, "a", 0), (0, "a", 1), (1, "b", 0)]
+    ]
+    inputs = FigureInputs(
+        figure=figure(loss=True),
+        facts=FACTS,
+        shown=shown,
+        version=1,
+        metrics=paths,
+        rounds=[tmp_path / "rounds.csv", tmp_path / "absent.csv"],
+    )
+    runs = draw(inputs, *files(tmp_path))
+    assert [(run["experiment"], run["seed"], run["metrics"]) for run in runs] == [
+        (entry.experiment, entry.seed, str(path)) for entry, path in zip(shown, paths, strict=True)
+    ]
+    drawn = [(row["x"], row["mean"]) for row in csv.DictReader(files(tmp_path)[2].open())]
+    assert drawn == [("20", "2.0000"), ("50", "5.0000"), ("1", "4.0000"), ("2", "2.0000")]
+
+
+def test_every_kind_of_figure_has_a_file_that_draws_it():
+    kinds = {tag.tag for kind in get_args(get_args(AnyFigure)[0]) for tag in kind.__metadata__} - {"printed"}
+    assert kinds > {"curve", "qualitative"}
+    for kind in kinds:
+        assert callable(import_module(f"actionbytes.reporting.figures.{kind}").draw)

@@ -5,7 +5,7 @@ import pytest
 
 from actionbytes.errors import UserError
 from actionbytes.evaluation.metrics import read_cell
-from actionbytes.papers.declared import Column, Row, Table
+from actionbytes.papers.tables import Column, Row, Table
 from actionbytes.reporting.tables import COLUMNS, as_csv, as_latex, as_markdown, fill
 
 TABLE = Table(
@@ -19,7 +19,7 @@ TABLE = Table(
         Row(method="Prior & work", published={"thumos14": [20.0, None]}),
     ],
 )
-FEATURES = {0: "i3d"}
+FEATURES = {(0, "thumos14"): "i3d"}
 FACTS = {"paper": "P, V 2020", "suite": "mini", "tier": "C", "meaning": "synthetic"}
 
 
@@ -98,7 +98,34 @@ def test_recognition_and_proposals_fill_their_cells():
     ]
     cells = fill(
         TABLE.model_copy(update={"columns": columns, "protocol": "unstated", "rows": ROWS}),
-        {(0, "thumos14"): [measured]},
+        {(0, "auc"): [measured], (0, "thumos14"): [measured]},
     )
     assert (cells[0, "auc", "AUC"].mean, cells[0, "thumos14", "average"].mean) == (55.5, 24.0)
     assert (cells[0, "auc", "AUC"].videos, cells[0, "thumos14", "average"].videos) == ("21/22", "20/22")
+
+
+def test_one_row_shows_two_settings_on_one_dataset():
+    """Each column has its own runs, though the dataset is the same; nothing tells them apart but the column."""
+    settings = ("un_am", "th14_fg")
+    columns = [Column(key=key, dataset="activitynet13", setting=key, tiou=[0.5]) for key in settings]
+    row = Row(method="M", experiment={"un_am": "a", "th14_fg": "b"}, published={"un_am": [17.2], "th14_fg": [24.3]})
+    table = TABLE.model_copy(update={"columns": columns, "rows": [row]})
+    assert [row.experiment_of(column) for column in columns] == ["a", "b"]
+    cells = fill(table, {(0, "un_am"): [metrics(9.0, 4.5)], (0, "th14_fg"): [metrics(9.0, 8.5)]})
+    assert [cells[0, key, 0.5].mean for key in settings] == [4.5, 8.5]
+    features = {(0, "un_am"): "p3d", (0, "th14_fg"): "i3d"}
+    rows = list(csv.DictReader(io.StringIO(as_csv(table, cells, features, "C"))))
+    assert [(r["dataset"], r["mean"], r["paper"], r["features"]) for r in rows] == [
+        ("activitynet13, un_am", "4.50", "17.2", "p3d"),
+        ("activitynet13, th14_fg", "8.50", "24.3", "i3d"),
+    ]
+    assert "activitynet13, un_am 0.5 | activitynet13, th14_fg 0.5" in as_markdown(table, cells, FACTS)
+
+
+def test_a_row_that_runs_in_one_column_alone_is_quoted_in_the_other():
+    columns = [Column(dataset="thumos14", tiou=[0.5]), Column(dataset="activitynet12", tiou=[0.5])]
+    row = Row(method="M", experiment={"thumos14": "a"}, published={"activitynet12": [7.0]})
+    table = TABLE.model_copy(update={"columns": columns, "rows": [row]})
+    cells = fill(table, {(0, "thumos14"): [metrics(9.0, 4.5)]})
+    rows = list(csv.DictReader(io.StringIO(as_csv(table, cells, FEATURES, "C"))))
+    assert [(r["mean"], r["paper"], r["tier"]) for r in rows] == [("4.50", "", "C"), ("", "7.0", "published")]

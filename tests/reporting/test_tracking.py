@@ -2,7 +2,7 @@
 
 import re
 
-from actionbytes.papers.declared import Table
+from actionbytes.papers.tables import Table
 from actionbytes.reporting.pages import as_html
 from actionbytes.reporting.recipe_words import describe, differences
 from actionbytes.reporting.tables import fill

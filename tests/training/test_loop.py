@@ -96,6 +96,7 @@ def test_an_interrupted_run_goes_on_to_the_same_bytes(tmp_path, name, calls):
         assert contents(tmp_path / "whole", more) == contents(tmp_path / "cut", more)
 
 
+@pytest.mark.slow
 def test_kill_9_loses_nothing(tmp_path):
     """This file is run as a script by another process, which kills itself on the way."""
     process = subprocess.run([sys.executable, __file__, str(tmp_path / "cut")], check=False)
@@ -150,6 +151,7 @@ def test_wtalc_learns_classes_and_where_they_are(tmp_path):
     assert inside >= 0.9 * len(labels)
 
 
+@pytest.mark.slow
 def test_mining_ends_with_a_model_of_the_true_classes(tmp_path):
     features, labels = world()
     settings = ActionBytes(latent_dim=64, clusters=12, rounds=2, dropout=0.3)

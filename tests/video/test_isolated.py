@@ -35,6 +35,7 @@ def video(tmp_path, numbered, write_video):
     return write_video(tmp_path / "Ümläut.mp4", [numbered(k) for k in range(200)], fps=20)
 
 
+@pytest.mark.slow
 def test_the_same_frames_and_attributes(video, small, children):
     here, there = VideoReader(video, small), IsolatedReader(video, small)
     for _ in range(2):

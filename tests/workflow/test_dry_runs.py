@@ -20,27 +20,44 @@ def edited(project: Path, *path: str, value) -> None:
 
 
 def names(plan: Plan, table: str = "table1_what2when") -> dict[str, str]:
-    """The recipe names behind the first cell of a table."""
-    _, experiment, dataset, _ = plan.cells(table)[-1]
-    what = plan.localized(experiment, dataset)
-    clips = what.features.clips
+    """The recipe names of all that the last cell of a table needs."""
+    detections = plan.results.detections_of(plan.results.shown(table)[-1])
+    frames = detections.features.frames
     return {
-        "frames": clips.frames_recipe.name,
-        "flow": clips.flow_recipe.name,
-        "features": what.features.recipe.name,
-        "run": what.run.recipe.name,
-        "detections": what.recipe.name,
+        "frames": frames.frames_recipe.name,
+        "flow": frames.flow_recipe.name,
+        "features": detections.features.recipe.name,
+        "run": detections.run.recipe.name,
+        "detections": detections.recipe.name,
     }
 
 
+def jobs(done) -> dict[str, int]:
+    """Rule -> number of jobs, by Snakemake's statistics."""
+    return {rule: int(count) for rule, count in re.findall(r"^(\w+) +(\d+)$", done.stdout + done.stderr, re.MULTILINE)}
+
+
 def test_every_target_is_planned(project, snakemake):
-    done = snakemake(project, "--dry-run", "--cores", "1", "all")
-    text = done.stdout + done.stderr
-    for rule in ("render_videos", "decode_videos", "compute_flow", "pretrain_backbone", "extract_features"):
-        assert rule in text
-    for rule in ("train_method", "localize_actions", "evaluate_detections", "render_table"):
-        assert rule in text
+    done = jobs(snakemake(project, "--dry-run", "--cores", "1", "all"))
+    rules = {"render_videos", "write_word_vectors", "decode_shard", "flow_shard", "pretrain_stream", "extract_shard"}
+    rules |= {"list_videos", "list_exclusions", "train", "detect", "evaluate", "pick_stills"}
+    assert done.keys() == rules | {"render_table", "render_figure", "all", "total"}
+    assert done["detect"] == done["evaluate"] > done["train"]
     assert not (project / "data").exists()
+
+
+def test_every_rule_has_one_name_and_says_what_it_needs(root):
+    """Rule and script are called alike, the step is too, and a cluster knows cores, memory and minutes of each."""
+    text = "\n".join(path.read_text() for path in sorted((root / "workflow/rules").glob("*.smk")))
+    rules = dict(re.findall(r"^rule (\w+):\n((?:[ \n].*\n?)+)", text, re.MULTILINE))
+    scripts = {path.stem: path.read_text() for path in (root / "workflow/scripts").glob("*.py")}
+    assert rules.keys() == scripts.keys() | {"audit"}
+    for name, body in rules.items():
+        assert all(f"    {key}:" in body for key in ("threads", "resources", "log", "message")), name
+        assert re.search(r"mem_mb=\d+,\n +runtime=\d+,", body), name
+        if name != "audit":
+            assert f'"../scripts/{name}.py"' in body
+            assert re.search(rf"^from actionbytes\.\S+ import .*\b{name}\b", scripts[name], re.MULTILINE), name
 
 
 @pytest.mark.parametrize(
@@ -48,10 +65,11 @@ def test_every_target_is_planned(project, snakemake):
     [
         (("mini", "decoding", "fps"), 10, {"frames", "flow", "features", "run", "detections"}),
         (("mini", "flow", "warps"), 1, {"flow", "features", "run", "detections"}),
-        (("mini", "features", "dtype"), "float32", {"features", "run", "detections"}),
-        (("mini", "features", "precision"), "bf16", {"features", "run", "detections"}),
+        (("mini", "features", "i3d", "dtype"), "float32", {"features", "run", "detections"}),
+        (("mini", "features", "i3d", "precision"), "bf16", {"features", "run", "detections"}),
         (("mini", "methods", "actionbytes", "parameters", "clusters"), 30, {"run"}),
-        (("mini", "localization", "nms"), 0.3, {"detections"}),
+        (("mini", "features", "i3d", "hop"), 8, {"features", "run", "detections"}),
+        (("mini", "methods", "actionbytes", "localization", "nms"), 0.3, {"detections"}),
         (("mini", "datasets", "thumos14", "shards"), 3, set()),
     ],
 )
@@ -70,6 +88,8 @@ def test_a_parameter_renames_what_is_behind_it(project, path, value, changed):
         (("mini", "decodng"), {}, ["mini.decodng", "no such parameter", "decoding"]),
         (("mini", "methods", "wtalc", "parameters"), {"latent": 3}, ["latent", "no such parameter", "latent_dim"]),
         (("mini", "datasets", "multithumos", "videos_of"), "thumos", ["'thumos'"]),
+        (("mini", "methods", "stpn", "localization"), {"nms": 3}, ["mini.methods.stpn.localization", "nms", "3"]),
+        (("mini", "features", "i3d_10fps"), {"like": "i3"}, ["features.i3d_10fps.like", "'i3'", "not declared"]),
     ],
 )
 def test_a_wrong_parameter_is_one_line(project, snakemake, path, value, words):
@@ -85,8 +105,7 @@ def test_a_wrong_parameter_is_one_line(project, snakemake, path, value, words):
 def test_a_new_row_needs_no_code(project, snakemake):
     path = project / "papers" / "actionbytes.yaml"
     paper = yaml.safe_load(path.read_text())
-    own = dict(paper["experiments"]["what2when_proposals"]) | {"localization": {"proposals": True, "nms": 0.3}}
-    paper["experiments"]["mine"] = own
+    paper["experiments"]["mine"] = {"like": "what2when_proposals", "localization": {"nms": 0.3}}
     paper["tables"]["my_table"] = dict(paper["tables"]["table1_what2when"]) | {
         "number": "My table", "rows": [{"method": "Mine", "experiment": "mine"}],
     }  # fmt: skip
@@ -103,29 +122,29 @@ def test_an_unknown_experiment_is_named(project, snakemake):
     assert "what2when_mind" in done.stderr
 
 
-def test_a_paper_is_a_target_and_a_feature_recipe_a_parameter_of_an_experiment(project, snakemake):
+def test_a_paper_is_a_target_and_an_experiment_picks_a_kind_of_features(project, snakemake):
     done = snakemake(project, "--dry-run", "--cores", "1", "stpn")
     text = done.stdout + done.stderr
     assert "write_submission" in text
     plan = Plan.read(project)
-    names = {path.name for path in plan.results("stpn")}
+    names = {path.name for path in plan.results.of_paper("stpn")}
     assert {"stpn_table1_thumos14.csv", "stpn_table3_submission.json"} < names
     assert not any(name.startswith("table") for name in names)
-    slow, fast = plan.run("stpn_thumos14"), plan.run("stpn_thumos14_25fps")
-    assert slow.features.recipe.name.startswith("i3d-10fps") and fast.features.recipe.name.startswith("i3d-25fps")
-    assert slow.features.weights == fast.features.weights  # one backbone
-    assert plan.localized("stpn_thumos14", "thumos14").features == plan.features("thumos14", {"fps": 10})
-    assert fast.features == plan.features("thumos14")
-    table = plan.declaration("stpn_table1_thumos14")
-    assert sorted(set(table["features"].values())) == ["i3d-w0.25-10fps", "i3d-w0.25-25fps"]
-    assert plan.run("stpn_activitynet13").folder == plan.run("stpn_activitynet13_test").folder
+    slow, fast = (plan.runs.run(name).features[0] for name in ("stpn_thumos14", "stpn_thumos14_25fps"))
+    assert slow.recipe.name.startswith("i3d-10fps") and fast.recipe.name.startswith("i3d-25fps")
+    assert slow.weights == fast.weights  # of one network
+    assert plan.runs.detections("stpn_thumos14", "thumos14").features == slow
+    assert fast == plan.extraction.features("thumos14", "i3d")
+    table = plan.results.table_inputs("stpn_table1_thumos14")
+    assert sorted(set(table.features.values())) == ["i3d-w0.25-10fps", "i3d-w0.25-25fps"]
+    assert plan.runs.run("stpn_activitynet13") == plan.runs.run("stpn_activitynet13_test")
 
 
 def test_a_hidden_subset_is_detected_in_and_not_measured(project):
     edited(project, "mini", "datasets", "activitynet13", "hidden", value=["testing"])
     plan = Plan.read(project)
-    assert plan.cells("stpn_table3_activitynet13_test") == []
-    assert plan.submitted("stpn_table3_submission").subset == "testing"
+    assert plan.results.shown("stpn_table3_activitynet13_test") == []
+    assert plan.results.submitted("stpn_table3_submission").subset == "testing"
 
 
 def test_label_transfer_with_a_method_that_has_none_is_one_line(project):
@@ -133,10 +152,10 @@ def test_label_transfer_with_a_method_that_has_none_is_one_line(project):
     path.write_text(path.read_text().replace("targets: {thumos14: test}", "targets: {activitynet13: validation}", 1))
     plan = Plan.read(project)
     with pytest.raises(UserError, match=r"stpn_thumos14, target activitynet13.*train it on the target's"):
-        plan.localized("stpn_thumos14", "activitynet13")
+        plan.runs.detections("stpn_thumos14", "activitynet13")
 
 
 def test_several_results_are_asked_for_at_once(project, snakemake):
     tables = ("results/table1_what2when.csv", "results/table2_zero_shot.csv")
     done = snakemake(project, "--dry-run", "--cores", "1", *tables)
-    assert re.search(r"^render_table +2$", done.stdout + done.stderr, re.MULTILINE)
+    assert jobs(done)["render_table"] == 2

@@ -76,14 +76,13 @@ def prepared(project: Path, root: Path, suite: str) -> Path:
     chosen["flow"] = {"warps": 1, "nscales": 2, "inner_iterations": 5, "outer_iterations": 1}
     if suite == "mini":
         chosen["world"] = WORLD
-        chosen["backbone"] = {"width": 0.125}
-        chosen["pretraining"] = {"epochs": 1, "window": 16}
+        chosen["networks"] = {"i3d": {"width": 0.125, "pretraining": {"epochs": 1, "window": 16}}}
     else:
         torch.manual_seed(0)
         for stream, channels in (("rgb", 3), ("flow", 2)):
             path = project / f"my/{stream}.safetensors"
             save_i3d(I3D(channels, 5, 0.125), path)
-            chosen["backbone"][stream] = {"file": f"my/{stream}.safetensors", "git_blob": git_blob_id(path)}
+            chosen["networks"]["i3d"][stream] = {"file": f"my/{stream}.safetensors", "git_blob": git_blob_id(path)}
     (project / "params.yaml").write_text(yaml.safe_dump(params))
     return project
 
@@ -107,13 +106,13 @@ def test_the_example_of_the_page(made, snakemake, monkeypatch):
     assert [(r["method"], r["dataset"], r["tiou"]) for r in rows] == [("W-TALC", "gym", t) for t in ("0.3", "0.5")]
     assert {r["videos"] for r in rows} == {"2/2"}
     assert all(0 <= float(r["mean"]) <= 100 and r["tier"] == plan.suite.tier for r in rows)
-    home = made / plan.home("gym")
+    home = made / plan.datasets["gym"].home
     truth = json.loads((home / "annotations.json").read_text())["database"]
     assert truth["jump_a"]["annotations"] == [{"label": "jump", "segment": [0.0, 1.4]}]
     assert {row["sha256"] != "" for row in csv.DictReader((home / "videos.csv").open())} == {True}
-    listing = {r["video"]: r["status"] for r in csv.DictReader(plan.features("gym").listing("test").open())}
+    listing = {r["video"]: r["status"] for r in csv.DictReader(plan.extraction.features("gym").listing("test").open())}
     assert listing == {"one": "ok", "two": "ok"}
-    shards = plan.features("gym").files("training")
+    shards = plan.extraction.features("gym").files("training")
     assert "jump_c" in shards[0].read_bytes().decode("latin1")  # set aside in the shard, and the run went on
     assert not list(home.glob("videos/*"))
     assert "Nothing to be done" in (done := snakemake(made, "--cores", "1", TABLE)).stdout + done.stderr
@@ -124,8 +123,8 @@ def test_what_makes_new_features_and_what_only_new_runs(made, tmp_path, monkeypa
     shutil.copytree(made, folder, ignore=shutil.ignore_patterns(".snakemake", "logs"))
 
     def names() -> tuple[str, str, str]:
-        what = plan_in(folder, monkeypatch).localized("gym_wtalc", "gym")
-        return what.features.recipe.name, what.run.recipe.name, what.recipe.name
+        detections = plan_in(folder, monkeypatch).runs.detections("gym_wtalc", "gym")
+        return detections.features.recipe.name, detections.run.recipe.name, detections.recipe.name
 
     first = names()
     assert "Nothing to be done" in (done := snakemake(folder, "--cores", "1", TABLE)).stdout + done.stderr
@@ -144,13 +143,13 @@ def test_what_makes_new_features_and_what_only_new_runs(made, tmp_path, monkeypa
     changed = names()
     assert all(a != b for a, b in zip(changed, relabelled, strict=True))
     dry = snakemake(folder, "--dry-run", "--cores", "1", TABLE)
-    assert "extract_features" in dry.stdout + dry.stderr
+    assert "extract_shard" in dry.stdout + dry.stderr
 
     shutil.rmtree(folder / "my/videos")  # as in a clone without videos: the list of the last run stands
     shutil.rmtree(folder / "elsewhere")
     assert names() == first
     done = snakemake(folder, "--cores", "1", TABLE)
-    assert not {"decode_videos", "train_method", "list_own_videos"} & set((done.stdout + done.stderr).split())
+    assert not {"decode_shard", "train", "list_own"} & set((done.stdout + done.stderr).split())
 
 
 WRONG = {
@@ -185,7 +184,7 @@ def test_what_is_wrong_is_said_in_one_line(what, example, tmp_path, monkeypatch)
     spoil(folder / "my")
     plan = plan_in(folder, monkeypatch)
     with pytest.raises(UserError) as error:
-        plan.metrics("mine_gym")
+        plan.results.metrics("mine_gym")
     assert all(word in str(error.value) for word in words), error.value
     assert "\n" not in str(error.value)
 
@@ -199,7 +198,7 @@ def test_ids_that_leave_the_folder_are_refused(name, example, tmp_path, monkeypa
     truth["database"][name] = truth["database"].pop("one")
     path.write_text(json.dumps(truth))
     with pytest.raises(UserError, match="cannot name a video"):
-        plan_in(folder, monkeypatch).metrics("mine_gym")
+        plan_in(folder, monkeypatch).results.metrics("mine_gym")
 
 
 def test_an_error_is_one_line_of_the_workflow(example, tmp_path, snakemake):
@@ -230,7 +229,7 @@ def test_subset_folders(example, tmp_path, monkeypatch):
     (folder / "my/train").rename(clips / "train")
     text = (folder / "params.yaml").read_text()
     (folder / "params.yaml").write_text(text.replace("      subset: training\n", ""))
-    own = plan_in(folder, monkeypatch).own("gym")
+    own = plan_in(folder, monkeypatch).datasets["gym"].data
     assert {(r.video, r.subset, r.label) for r in own.rows if r.label == "spin"} == {
         (f"train_spin_{k}", "training", "spin") for k in "abc"
     }

@@ -32,7 +32,7 @@ def test_a_cell_is_explained(pulled, small):
         fields = line.split(",")
         assert f"mAP at tIoU {fields[3]}: {fields[4]}" in text
     cost = {match[0]: float(match[1]) for match in re.findall(r"^  (\w+) +\d+ +[\d.]+ +([\d.]+) +\d+$", text, re.M)}
-    assert {"render_videos", "extract_features", "pretrain_backbone", "train_method"} <= cost.keys()
+    assert {"render_videos", "extract_shard", "pretrain_stream", "train"} <= cost.keys()
     assert sum(cost.values()) > 0
     assert "STALE" not in text
     small.loosen(pulled)
@@ -114,4 +114,4 @@ def test_the_report_is_whole_without_a_network(pulled, small):
     assert '{"ActionBytes"' in page  # the category
     assert "results/table1_what2when.html" in page
     assert "results/figures/fig8_qualitative.png" in page
-    assert "train_method" in page or "render_table" in page  # runtime statistics
+    assert "train" in page or "render_table" in page  # runtime statistics

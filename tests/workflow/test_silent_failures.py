@@ -28,7 +28,7 @@ def set_back(folder):
 
 def metrics_shown(folder):
     plan = Plan.read(folder)
-    return [folder / path for path in plan.metrics("table1_what2when")]
+    return [folder / path for path in plan.results.metrics("table1_what2when")]
 
 
 def test_a_parameter_edited_after_a_pull_is_not_recorded_beside_old_artifacts(clone, small):
@@ -38,7 +38,7 @@ def test_a_parameter_edited_after_a_pull_is_not_recorded_beside_old_artifacts(cl
     small.edit(clone, "mini", "decoding", "fps", value=10)
     set_back(clone)
     jobs = wants(small, clone, "features")
-    assert jobs["extract_features"] == "2"
+    assert jobs["extract_shard"] == "2"
     small.run(clone, "git", "checkout", "params.yaml")
     small.loosen(clone)
     set_back(clone)
@@ -65,7 +65,7 @@ def test_an_unprotecting_copy_does_not_make_stale_outputs_fresh(clone, small, ki
     for path in [*runs.rglob("*"), *clone.glob("results/figures/*"), *clone.glob("results/*.*")]:
         os.utime(path, (future, future))
     jobs = wants(small, clone, "all")
-    assert (jobs["localize_actions"], jobs["evaluate_detections"], jobs["render_table"]) == ("1", "1", "1")
+    assert (jobs["detect"], jobs["evaluate"], jobs["render_table"]) == ("1", "1", "1")
     assert jobs["render_figure"] == "1"  # the one that shows the detections
 
 
@@ -75,7 +75,7 @@ def test_an_edit_between_pull_and_first_run_is_seen_whatever_the_times_say(clone
     small.edit(clone, "mini", "world", "seed", value=1)
     set_back(clone)
     jobs = wants(small, clone, "all")
-    assert (jobs["render_videos"], jobs["extract_features"], jobs["train_method"]) == ("2", "2", "2")
+    assert (jobs["render_videos"], jobs["extract_shard"], jobs["train"]) == ("2", "2", "2")
 
 
 def test_a_stage_does_not_lose_what_other_recipes_made(clone, small):
@@ -115,7 +115,7 @@ def test_power_cut_during_repro(clone, kept, small):
     shutil.rmtree(clone / "results/runs")
     lock = (clone / "dvc.lock").read_bytes()
     logs = clone / "logs"
-    assert kill_when(clone, ["dvc", "repro"], lambda: list(logs.glob("localize_actions/*.log")), small)
+    assert kill_when(clone, ["dvc", "repro"], lambda: list(logs.glob("detect/*.log")), small)
     assert (clone / "dvc.lock").read_bytes() == lock
     small.run(clone, "dvc", "repro")
     for path in (kept / "origin/results/runs").rglob("*"):
@@ -177,7 +177,7 @@ def test_power_cut_during_a_job(clone, kept, small):
     for path in models:
         path.unlink()
     command = ["snakemake", "--cores", "1", "all", "runs"]
-    logs = clone / "logs/train_method"
+    logs = clone / "logs/train"
     assert kill_when(clone, command, lambda: list(logs.glob("*.log")), small)
     assert not all(path.exists() for path in models)
     small.run(clone, *command)

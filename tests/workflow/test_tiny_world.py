@@ -40,8 +40,7 @@ def tiny(project: Path) -> Path:
     mini["world"] = WORLD
     mini["decoding"] = {"fps": 25, "short_side": 32, "crop": 32}
     mini["flow"] = {"warps": 1, "nscales": 2, "inner_iterations": 5, "outer_iterations": 1}
-    mini["backbone"] = {"width": 0.125}
-    mini["pretraining"] = {"epochs": 1, "window": 16}
+    mini["networks"] = {"i3d": {"width": 0.125, "pretraining": {"epochs": 1, "window": 16}}}
     for name, method in mini["methods"].items():
         method["training"] = {"iterations": 12}
         method["parameters"] = {"segments": 8} if name == "stpn" else {"latent_dim": 16}
@@ -74,8 +73,8 @@ def test_the_table_is_whole(made):
 
 
 def test_broken_videos_are_set_aside_and_counted(made):
-    plan = Plan(Plan.read(made).config, Plan.read(made).papers, made)
-    listing = made / plan.features("thumos14").listing("test")
+    plan = Plan.read(made)
+    listing = made / plan.extraction.features("thumos14").listing("test")
     rows = {r["video"]: r for r in csv.DictReader(listing.open())}
     aside = [r for r in rows.values() if r["status"] == "set aside"]
     assert len(rows) == 9
@@ -154,7 +153,7 @@ def kill_at(folder: Path, rule: str, seconds: float = 300) -> None:
 
 def test_killed_thrice_with_one_core_it_ends_with_the_same_bytes(made, project, snakemake):
     folder = tiny(project)
-    for rule in ("compute_flow", "extract_features", "train_method"):
+    for rule in ("flow_shard", "extract_shard", "train"):
         kill_at(folder, rule)
     snakemake(folder, "--cores", "1", TABLE)
     for name in (TABLE, TABLE.replace(".csv", ".md"), TABLE.replace(".csv", ".tex")):

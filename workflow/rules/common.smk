@@ -1,4 +1,4 @@
-# What the rules share: what wildcards may be, and one run at a time.
+# What the rules share: what wildcards may be, errors as one line, and one run at a time.
 
 import fcntl
 import os
@@ -8,8 +8,8 @@ from pathlib import Path
 
 wildcard_constraints:
     suite=plan.config.suite,
-    dataset="|".join(plan.suite.datasets),
-    target="|".join(plan.suite.datasets),
+    dataset="|".join(plan.datasets),
+    target="|".join(plan.datasets),
     shard=r"\w+_\d\d+",
     subset=r"\w+",
     stream="rgb|flow",
@@ -17,20 +17,28 @@ wildcard_constraints:
     recipe=r"[\w.-]+-[0-9a-f]{10}",
     run=r"[\w.-]+-[0-9a-f]{10}",
     seed=r"\d+",
-    table="|".join(TABLES) or "none",
-    figure="|".join(FIGURES) or "none",
+    table="|".join(plan.results.tables) or "none",
+    figure="|".join(plan.results.figures) or "none",
+
+
+def stop(message):
+    """End at once with one line and status 2.
+
+    sys.exit would raise SystemExit, which Snakemake catches here and reports as a failure of its own, with a traceback.
+    """
+    print(f"error: {' '.join(str(message).split())}", file=sys.stderr, flush=True)
+    os._exit(2)
 
 
 onstart:
-    # A lock that dies with its holder: after a kill, the same command simply continues (profiles/default: nolock).
+    # A lock that ends with its holder: after a kill, the same command simply continues (profiles/default: nolock).
     global LOCK
     Path(".snakemake").mkdir(exist_ok=True)
     LOCK = open(".snakemake/running", "w")
     try:
         fcntl.flock(LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError:
-        print("error: another run works in this folder; wait for it or stop it", file=sys.stderr)
-        os._exit(2)
+        stop("another run of the workflow works in this folder; wait for it or stop it")
 
 
 def planned(find, *arguments):
@@ -38,10 +46,19 @@ def planned(find, *arguments):
     try:
         return find(*arguments)
     except UserError as error:
-        print(f"error: {' '.join(str(error).split())}", file=sys.stderr, flush=True)
-        os._exit(2)
+        stop(error)
 
 
 def as_text(paths):
     """Paths as Snakemake wants them."""
     return [str(path) for path in paths]
+
+
+def settled(paths):
+    """Inputs whose path names their recipe: they are there or made, and their times say nothing."""
+    return [ancient(str(path)) for path in paths]
+
+
+def settled_file(path):
+    """One such input."""
+    return ancient(str(path))

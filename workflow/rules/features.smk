@@ -1,92 +1,107 @@
 # Needs:  data/<suite>/<dataset>/videos/
 # Makes:  data/<suite>/<dataset>/features/<recipe>/<shard>.h5 and, in mini, data/<suite>/weights/<recipe>/
-# Steps:  decode_videos -> compute_flow -> (pretrain_backbone) -> extract_features -> list_videos
+# Steps:  decode_shard -> flow_shard -> (pretrain_stream) -> extract_shard -> list_videos
 # Frames and flow are temporary. The recipe is in the path, so inputs are ancient: time stamps decide nothing.
 
 
-rule decode_videos:
+rule decode_shard:
     input:
-        lambda w: ancient(str(plan.origin(w.dataset))),
+        lambda w: settled_file(plan.datasets[w.dataset].marker),
     output:
         temp(directory("data/{suite}/{dataset}/frames/{recipe}/{shard}")),
     log:
-        "logs/decode_videos/{suite}-{dataset}-{recipe}-{shard}.log",
+        "logs/decode_shard/{suite}-{dataset}-{recipe}-{shard}.log",
     benchmark:
-        "logs/benchmarks/decode_videos/{suite}-{dataset}-{recipe}-{shard}.tsv"
+        "logs/benchmarks/decode_shard/{suite}-{dataset}-{recipe}-{shard}.tsv"
     threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=240,
     params:
-        features=lambda w: plan.find_frames(w.dataset, w.recipe),
-        own=lambda w: plan.own(w.dataset),
+        frames=lambda w: plan.at.frames(w.dataset, w.recipe),
+        dataset=lambda w: plan.datasets[w.dataset],
     message:
         "Decoding {wildcards.dataset} {wildcards.shard}"
     script:
-        "../scripts/decode_videos.py"
+        "../scripts/decode_shard.py"
 
 
-rule compute_flow:
+rule flow_shard:
     input:
-        lambda w: ancient(str(plan.find_flow(w.dataset, w.recipe).frames_of(w.shard))),
+        lambda w: settled_file(plan.at.flow(w.dataset, w.recipe).frames_of(w.shard)),
     output:
         temp(directory("data/{suite}/{dataset}/flow/{recipe}/{shard}")),
     log:
-        "logs/compute_flow/{suite}-{dataset}-{recipe}-{shard}.log",
+        "logs/flow_shard/{suite}-{dataset}-{recipe}-{shard}.log",
     benchmark:
-        "logs/benchmarks/compute_flow/{suite}-{dataset}-{recipe}-{shard}.tsv"
+        "logs/benchmarks/flow_shard/{suite}-{dataset}-{recipe}-{shard}.tsv"
     threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=720,
     params:
         flow=plan.suite.flow,
     message:
-        "TV-L1 flow of {wildcards.dataset} {wildcards.shard}"
+        "Optical flow of {wildcards.dataset} {wildcards.shard}"
     script:
-        "../scripts/compute_flow.py"
+        "../scripts/flow_shard.py"
 
 
-rule pretrain_backbone:
+rule pretrain_stream:
     input:
-        lambda w: [ancient(path) for path in as_text(plan.find_weights(w.recipe).inputs(w.stream))],
+        lambda w: settled(plan.at.pretrained(w.recipe).inputs(w.stream)),
     output:
         "data/{suite}/weights/{recipe}/{stream}.safetensors",
     log:
-        "logs/pretrain_backbone/{suite}-{recipe}-{stream}.log",
+        "logs/pretrain_stream/{suite}-{recipe}-{stream}.log",
     benchmark:
-        "logs/benchmarks/pretrain_backbone/{suite}-{recipe}-{stream}.tsv"
+        "logs/benchmarks/pretrain_stream/{suite}-{recipe}-{stream}.tsv"
     priority: 10
-    threads: 1
+    threads: lambda w: plan.at.pretrained(w.recipe).pretraining.threads
+    resources:
+        mem_mb=8000,
+        runtime=720,
     params:
-        weights=lambda w: plan.find_weights(w.recipe),
+        pretrained=lambda w: plan.at.pretrained(w.recipe),
     message:
-        "Pretraining the {wildcards.stream} stream of I3D"
+        "Pretraining the {wildcards.stream} stream of {wildcards.recipe}"
     script:
-        "../scripts/pretrain_backbone.py"
+        "../scripts/pretrain_stream.py"
 
 
-rule extract_features:
+rule extract_shard:
     input:
-        frames=lambda w: ancient(str(plan.find_features(w.dataset, w.recipe).clips.frames_of(w.shard))),
-        flow=lambda w: ancient(str(plan.find_features(w.dataset, w.recipe).clips.flow_of(w.shard))),
-        weights=lambda w: [ancient(p) for p in as_text(plan.find_features(w.dataset, w.recipe).weights)],
+        seen=lambda w: settled(plan.at.features(w.dataset, w.recipe).seen(w.shard).values()),
+        weights=lambda w: settled(plan.at.features(w.dataset, w.recipe).weights.values()),
     output:
         "data/{suite}/{dataset}/features/{recipe}/{shard}.h5",
     log:
-        "logs/extract_features/{suite}-{dataset}-{recipe}-{shard}.log",
+        "logs/extract_shard/{suite}-{dataset}-{recipe}-{shard}.log",
     benchmark:
-        "logs/benchmarks/extract_features/{suite}-{dataset}-{recipe}-{shard}.tsv"
-    threads: 1
+        "logs/benchmarks/extract_shard/{suite}-{dataset}-{recipe}-{shard}.tsv"
+    threads: lambda w: plan.at.features(w.dataset, w.recipe).kind.threads
+    resources:
+        mem_mb=8000,
+        runtime=720,
     params:
-        features=lambda w: plan.find_features(w.dataset, w.recipe),
+        features=lambda w: plan.at.features(w.dataset, w.recipe),
     message:
-        "I3D features of {wildcards.dataset} {wildcards.shard}"
+        "Features of {wildcards.dataset} {wildcards.shard}"
     script:
-        "../scripts/extract_features.py"
+        "../scripts/extract_shard.py"
 
 
 rule list_videos:
     input:
-        lambda w: [ancient(p) for p in as_text(plan.find_features(w.dataset, w.recipe).files(w.subset))],
+        lambda w: settled(plan.at.features(w.dataset, w.recipe).files(w.subset)),
     output:
         "data/{suite}/{dataset}/features/{recipe}/{subset}.videos.csv",
     log:
         "logs/list_videos/{suite}-{dataset}-{recipe}-{subset}.log",
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
     message:
         "Listing what became of the videos of {wildcards.dataset} {wildcards.subset}"
     script:

@@ -2,13 +2,14 @@
 # Makes:  results/<table>.{csv,md,tex,html,provenance.json}, metrics and curves for DVC,
 #          results/figures/<figure>.{png,pdf,csv,provenance.json}, audit.csv
 # Steps:  render_table; (pick_stills) -> render_figure; audit
-# A result's provenance names the key of what it shows and how. Where it is another one, a new file among the inputs says so.
+# A result's provenance names the key of what it shows and how. Where the plan has another key, a new file among the
+# inputs makes Snakemake render it again.
 
 
 rule render_table:
     input:
-        metrics=lambda w: as_text(planned(plan.metrics, w.table)),
-        stale=lambda w: as_text(planned(plan.mark_if_stale, w.table)),
+        metrics=lambda w: as_text(planned(plan.results.metrics, w.table)),
+        stale=lambda w: as_text(planned(plan.results.mark_if_stale, w.table)),
     output:
         csv="results/{table}.csv",
         md="results/{table}.md",
@@ -16,8 +17,8 @@ rule render_table:
         html=report(
             "results/{table}.html",
             caption="../report/table.rst",
-            category=lambda w: plan.tables()[w.table].name,
-            labels=lambda w: {"result": plan.tables()[w.table].tables[w.table].number},
+            category=lambda w: plan.results.tables[w.table].name,
+            labels=lambda w: {"result": plan.results.tables[w.table].tables[w.table].number},
         ),
         provenance="results/{table}.provenance.json",
         metrics=directory("results/metrics/{table}"),
@@ -25,9 +26,12 @@ rule render_table:
     log:
         "logs/render_table/{table}.log",
     threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
     params:
-        declared=lambda w: plan.declaration(w.table),
-        key=lambda w: plan.key(w.table),
+        inputs=lambda w: plan.results.table_inputs(w.table),
+        key=lambda w: plan.results.key(w.table),
     message:
         "Rendering {wildcards.table}"
     script:
@@ -42,6 +46,9 @@ rule audit:
     log:
         "logs/audit.log",
     threads: 1
+    resources:
+        mem_mb=500,
+        runtime=5,
     message:
         "Contradictions among the papers"
     shell:
@@ -50,14 +57,18 @@ rule audit:
 
 rule pick_stills:
     input:
-        lambda w: ancient(str(plan.origin(w.dataset))),
+        lambda w: settled_file(plan.datasets[w.dataset].marker),
     output:
         "data/{suite}/{dataset}/stills/{recipe}.h5",
     log:
         "logs/pick_stills/{suite}-{dataset}-{recipe}.log",
     threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=60,
     params:
-        stills=lambda w: plan.find_stills(w.dataset, w.recipe),
+        stills=lambda w: plan.at.stills(w.dataset, w.recipe),
+        dataset=lambda w: plan.datasets[w.dataset],
     message:
         "Stills of a few videos of {wildcards.dataset}"
     script:
@@ -66,15 +77,15 @@ rule pick_stills:
 
 rule render_figure:
     input:
-        files=lambda w: as_text(plan.drawn_from(w.figure)),
-        truth=lambda w: [ancient(p) for p in as_text(plan.drawing(w.figure).get("truth", []))],
-        stale=lambda w: as_text(planned(plan.mark_if_stale, w.figure)),
+        files=lambda w: as_text(plan.results.figure_inputs(w.figure).files),
+        truth=lambda w: settled(plan.results.figure_inputs(w.figure).truth),
+        stale=lambda w: as_text(planned(plan.results.mark_if_stale, w.figure)),
     output:
         png=report(
             "results/figures/{figure}.png",
             caption="../report/figure.rst",
-            category=lambda w: plan.figures()[w.figure].name,
-            labels=lambda w: {"result": plan.figures()[w.figure].figures[w.figure].number},
+            category=lambda w: plan.results.figures[w.figure].name,
+            labels=lambda w: {"result": plan.results.figure(w.figure).number},
         ),
         pdf="results/figures/{figure}.pdf",
         csv="results/figures/{figure}.csv",
@@ -82,9 +93,12 @@ rule render_figure:
     log:
         "logs/render_figure/{figure}.log",
     threads: 1
+    resources:
+        mem_mb=4000,
+        runtime=30,
     params:
-        drawing=lambda w: plan.drawing(w.figure),
-        key=lambda w: plan.key(w.figure),
+        inputs=lambda w: plan.results.figure_inputs(w.figure),
+        key=lambda w: plan.results.key(w.figure),
     message:
         "Drawing {wildcards.figure}"
     script:

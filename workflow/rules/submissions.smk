@@ -5,21 +5,24 @@
 
 rule write_submission:
     input:
-        annotations=lambda w: ancient(str(plan.origin(plan.submissions()[w.submission].dataset))),
+        annotations=lambda w: settled_file(plan.datasets[plan.results.submitted(w.submission).target].marker),
         detections=lambda w: str(
-            plan.submitted(w.submission).folder(plan.submissions()[w.submission].seed) / "detections.json"
+            plan.results.submitted(w.submission).detections(plan.results.submissions()[w.submission].seed)
         ),
     output:
         "results/{submission}.json",
     log:
         "logs/write_submission/{submission}.log",
     wildcard_constraints:
-        submission="|".join(plan.submissions()) or "none",
+        submission="|".join(plan.results.submissions()) or "none",
     threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=10,
     params:
-        subset=lambda w: plan.submitted(w.submission).subset,
-        annotations=lambda w: str(plan.home(plan.submitted(w.submission).target) / "annotations.json"),
-        details=lambda w: plan.submissions()[w.submission].details,
+        subset=lambda w: plan.results.submitted(w.submission).subset,
+        annotations=lambda w: str(plan.datasets[plan.results.submitted(w.submission).target].annotations),
+        details=lambda w: plan.results.submissions()[w.submission].details,
     message:
         "Writing {wildcards.submission}"
     script:

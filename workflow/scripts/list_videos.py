@@ -2,13 +2,8 @@
 
 from pathlib import Path
 
-from actionbytes.data.manifests import Status, write_rows
-from actionbytes.features.store import open_shard, read_statuses
 from actionbytes.steps.job import job
+from actionbytes.steps.list_videos import list_videos
 
 with job(snakemake):
-    statuses = []
-    for path in snakemake.input:
-        with open_shard(Path(path)) as shard:
-            statuses += read_statuses(shard)
-    write_rows(Path(snakemake.output[0]), sorted(statuses, key=lambda status: status.video), Status)
+    list_videos(shards=[Path(path) for path in snakemake.input], out=Path(snakemake.output[0]))

@@ -2,15 +2,14 @@
 
 from pathlib import Path
 
-from actionbytes.files import write_text
-from actionbytes.reporting.figures.draw import draw
-from actionbytes.reporting.provenance import provenance
+from actionbytes.reporting.rendering import FigureFiles, render_figure
 from actionbytes.steps.job import job
 
 with job(snakemake):
-    drawing, out = snakemake.params.drawing, snakemake.output
-    sources = draw(drawing, Path(out.png), Path(out.pdf), Path(out.csv))
-    write_text(
-        Path(out.provenance),
-        provenance(sources, snakemake.params.key, figure=snakemake.wildcards.figure, **drawing["facts"]),
+    files = {name: Path(path) for name, path in snakemake.output.items()}
+    render_figure(
+        name=snakemake.wildcards.figure,
+        inputs=snakemake.params.inputs,
+        key=snakemake.params.key,
+        out=FigureFiles(**files),
     )

@@ -8,7 +8,11 @@ from actionbytes.data.submission import write_submission
 from actionbytes.steps.job import job
 
 with job(snakemake):
-    everything = read_annotations(snakemake.params.annotations)
-    videos = of_subset(everything, snakemake.params.subset)
-    detections, out = read_detections(Path(snakemake.input.detections)), Path(snakemake.output[0])
-    write_submission(out, detections, videos, classes_of(everything), snakemake.params.details)
+    annotated = read_annotations(snakemake.params.annotations)
+    write_submission(
+        Path(snakemake.output[0]),
+        read_detections(Path(snakemake.input.detections)),
+        of_subset(annotated, snakemake.params.subset),
+        classes_of(annotated),
+        snakemake.params.details,
+    )

@@ -64,4 +64,28 @@ NETWORKS: Mapping[str, Network] = {
         spans=range(16, 257, 8),  # time is halved three times, and the published head averages two steps of it
         spans_in_words="multiples of 8 from 16 to 256",
     ),
+    "bn-inception": Network(
+        module="actionbytes.backbones.bn_inception_weights",
+        channels={"rgb": 3, "flow": 2},
+        spans=range(5, 257),  # it sees the first frame, or the first five flow fields; UntrimmedNet's snippets have 15
+        spans_in_words="5 to 256",
+    ),
+    "resnet-101": Network(
+        module="actionbytes.backbones.resnet101",
+        channels={"rgb": 3, "flow": 2},
+        spans=range(5, 257),  # as above
+        spans_in_words="5 to 256",
+    ),
+    "p3d-199": Network(
+        module="actionbytes.backbones.p3d",
+        channels={"rgb": 3, "flow": 2},
+        spans=range(16, 17),
+        spans_in_words="16",
+    ),
+    "p3d-199-port": Network(  # the arithmetic of the PyTorch port, from the same file
+        module="actionbytes.backbones.p3d_port",
+        channels={"rgb": 3, "flow": 2},
+        spans=range(16, 17),
+        spans_in_words="16",
+    ),
 }

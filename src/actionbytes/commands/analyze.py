@@ -57,12 +57,13 @@ def analyze(
     gains = ["", *(f"+{100 * gain:.2f}" for gain in diagnosis.cost[1:])]
     click.echo("\n".join(table([head, *([k, str(n), g] for k, n, g in zip(KINDS, counts, gains, strict=True))])))
     click.echo(f"\nmAP {100 * diagnosis.ap.mean():.2f} %, {len(diagnosis.truth)} instances, {len(kept)} videos")
-    for what, n in (changes | detections.excluded).items():
-        click.echo(f"{what}: {n}")
+    for change, n in (changes | detections.excluded).items():
+        click.echo(f"{change}: {n}")
     click.echo(f"written to {out}: {', '.join(path.name for path in paths)}")
 
 
 def _edges(text: str) -> list[float]:
+    """Bounds of groups of lengths as a user writes them, the last one infinite."""
     try:
         edges = [float(part) for part in text.split(",")]
     except ValueError:

@@ -10,7 +10,7 @@ import click
 @click.option("--out", type=click.Path(path_type=Path), default="results/audit.csv", show_default=True, help="CSV.")
 def audit(papers: Path, out: Path) -> None:
     """Print and write every contradiction found by rule in the papers' published numbers (docs/audit.md)."""
-    from actionbytes.files import write_file
+    from actionbytes.files import write_text
     from actionbytes.papers.audit import audit as find
     from actionbytes.papers.audit import to_csv, to_text
     from actionbytes.papers.declared import read_papers
@@ -18,5 +18,5 @@ def audit(papers: Path, out: Path) -> None:
     declared = read_papers(papers)
     findings = find(declared)
     click.echo(to_text(findings), nl=bool(findings))
-    write_file(out, to_csv(findings))
+    write_text(out, to_csv(findings))
     click.echo(f"{len(findings)} findings in {len(declared)} papers, {out}")

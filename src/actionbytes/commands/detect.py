@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import click
 
 from actionbytes.commands.inputs import chosen_settings
-from actionbytes.commands.options import FILE, FOLDER, bar, chosen_device, settings
+from actionbytes.commands.options import FILE, FOLDER, bar, chosen_device, device, settings
 
 if TYPE_CHECKING:
     import numpy as np
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 )
 @click.option("--weights-rgb", type=FILE, help="Where the run's I3D weights are now.")
 @click.option("--weights-flow", type=FILE, help="Where the run's flow weights are now.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@device
 @settings
 def detect(
     videos: tuple[Path, ...],

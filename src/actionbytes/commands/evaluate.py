@@ -16,7 +16,7 @@ from actionbytes.evaluation.detection import DetectionMetrics, evaluate_all, par
 from actionbytes.evaluation.parameters import AR_AN, Evaluation, without_effect
 from actionbytes.evaluation.protocols import PROTOCOLS
 from actionbytes.evaluation.recall import TIOU, RecallMetrics, recall_metrics
-from actionbytes.files import read_text, write_file
+from actionbytes.files import read_text, write_text
 from actionbytes.parameters import validated
 
 
@@ -103,7 +103,7 @@ def evaluate(
     for path in out:
         content = result if protocol == "all" else result[protocol]
         text = json.dumps(content, indent=1, allow_nan=False) + "\n" if path.suffix == ".json" else csv_text(rows)
-        write_file(path, text)
+        write_text(path, text)
 
 
 def _refuse_without_effect(context: click.Context, protocol: str) -> None:

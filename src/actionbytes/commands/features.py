@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from actionbytes.commands.inputs import listed_files, made_with_of, named_files, video_files
-from actionbytes.commands.options import FILE, bar, chosen_device, report, settings
+from actionbytes.commands.options import FILE, bar, chosen_device, device, report, settings
 from actionbytes.errors import UserError
 
 if TYPE_CHECKING:
@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 @click.option("--run", type=FILE, help="Make features like those that this run was trained on.")
 @click.option("--weights-rgb", type=FILE, help="Weights of the rgb stream, .pt (published I3D) or .safetensors.")
 @click.option("--weights-flow", type=FILE, help="Weights of the flow stream.")
-@click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
+@device
 @click.option("--precision", type=click.Choice(["fp32", "bf16"]), help="fp32 is exact, bf16 fast.")
 @click.option("--threads", default=0, help="Frame pairs whose flow is computed at a time; 0: all cores.")
 @click.option("--strict", is_flag=True, help="A broken video is an error, not set aside.")

@@ -1,12 +1,11 @@
 """`actionbytes index`: list the videos of a dataset folder with their hashes, so that recipes can name them."""
 
-import csv
-import io
 from pathlib import Path
 
 import click
 
-from actionbytes.commands.options import FOLDER, bar
+from actionbytes.commands.options import FOLDER
+from actionbytes.progress import on_terminal
 
 
 @click.command()
@@ -18,28 +17,10 @@ def index(folder: Path) -> None:
     before it). A video without a file is listed all the same, and set aside when features are made.
     """
     from actionbytes.data.annotations import read_annotations
-    from actionbytes.data.manifests import VIDEO_SUFFIXES
-    from actionbytes.errors import UserError
-    from actionbytes.files import file_digest, write_text
+    from actionbytes.data.manifests import write_manifest
 
     videos = read_annotations(folder / "annotations.json")
-    files = sorted(p for p in (folder / "videos").rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
-    if not files:
-        raise UserError(f"{folder / 'videos'}: holds no video files")
-    by_stem = {path.stem: path for path in files}
-    text = io.StringIO()
-    writer = csv.writer(text, lineterminator="\n")
-    writer.writerow(["video", "subset", "file", "bytes", "sha256"])
-    missing = []
-    for name in bar(sorted(videos)):
-        path = by_stem.get(name) or by_stem.get(f"v_{name}")
-        if path is None:
-            missing.append(name)
-            writer.writerow([name, videos[name].subset, f"videos/{name}.mp4", 0, ""])
-        else:
-            size = path.stat().st_size
-            writer.writerow([name, videos[name].subset, path.relative_to(folder), size, file_digest(path)])
-    write_text(folder / "videos.csv", text.getvalue())
+    missing = write_manifest(folder, videos, on_terminal())
     print(f"{folder / 'videos.csv'}: {len(videos) - len(missing)} of {len(videos)} videos have a file")
     if missing:
         print(f"without one: {', '.join(missing[:5])}{' ...' if len(missing) > 5 else ''}")

@@ -1,16 +1,18 @@
-"""Options and progress that several commands share."""
+"""Options and output that several commands share."""
 
-import sys
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import get_args
+from typing import Any, TypeVar, get_args
 
 import click
-from tqdm import tqdm
 
 from actionbytes.errors import UserError
-from actionbytes.evaluation.parameters import Quirks
 from actionbytes.features.compare import Finding, Fit
+from actionbytes.parameters import Parameters, sentence
+from actionbytes.progress import each, on_terminal
+
+Item = TypeVar("Item")
+Command = TypeVar("Command", bound=Callable[..., Any])
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
 FILE = click.Path(path_type=Path)
@@ -22,38 +24,23 @@ features_dir = click.option("--features", required=True, type=FILE, help="Folder
 device = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
 
 
-def bar(items: Sequence, what: str = "video") -> Iterable:
-    """A progress bar on a terminal, a plain line every tenth elsewhere."""
-    if sys.stderr.isatty():
-        yield from tqdm(items, unit=what)
-        return
-    every = max(1, len(items) // 10)
-    for done, item in enumerate(items, 1):
-        yield item
-        if done % every == 0 or done == len(items):
-            print(f"{done}/{len(items)} {what}s", file=sys.stderr)
+def bar(items: Sequence[Item], unit: str = "video") -> Iterator[Item]:
+    """Iterate over `items` and show on the terminal how far it is."""
+    return each(items, on_terminal(unit))
 
 
-def steps(what: str = "step") -> Callable[[int, int, dict[str, float]], None]:
-    """Progress of training: called with (done, total, losses)."""
-    held: dict[str, tqdm | int] = {}
+def steps() -> Callable[[int, int, dict[str, float]], None]:
+    """Progress of training on the terminal: called with (steps done, steps in all, losses)."""
+    report = on_terminal("step")
 
     def show(done: int, total: int, losses: dict[str, float]) -> None:
-        if sys.stderr.isatty():
-            line = held.setdefault("bar", tqdm(total=total, unit=what))
-            line.set_postfix_str(f"loss {losses['total']:.4f}")
-            line.update(done - line.n)
-            if done == total:
-                line.close()
-        elif done * 10 // total > held.get("tenth", -1):
-            held["tenth"] = done * 10 // total
-            print(f"{what} {done}/{total}, loss {losses['total']:.4f}", file=sys.stderr)
+        report(done, total, f"loss {losses['total']:.4f}")
 
     return show
 
 
 def chosen_device(name: str) -> str:
-    """`name`, or for "auto" the best there is; a device that is not there is a UserError."""
+    """`name`, or for "auto" the best device of the machine; a UserError if there is no such device."""
     import torch
 
     if name == "auto":
@@ -65,8 +52,8 @@ def chosen_device(name: str) -> str:
     return name
 
 
-def input_options(command: Callable) -> Callable:
-    """DET, GT and how they are read: what `evaluate` and `analyze` share."""
+def input_options(command: Command) -> Command:
+    """Add DET, GT and the options that say how to read them, for `evaluate` and `analyze`."""
     for decorate in reversed(
         (
             click.argument("det", type=click.Path(path_type=Path)),
@@ -85,18 +72,22 @@ def input_options(command: Callable) -> Callable:
     return command
 
 
-def group_options(group: type[Quirks]) -> Callable:
-    """A command-line option for each field of a parameter group: same name, default and description."""
+def group_options(group: type[Parameters]) -> Callable[[Command], Command]:
+    """Add an option for each field of a parameter group, with its name, default and description."""
 
-    def decorate(command: Callable) -> Callable:
+    def decorate(command: Command) -> Command:
         for name, field in reversed(group.model_fields.items()):
-            flag, shown = f"--{name.replace('_', '-')}", {"default": field.default, "show_default": True}
-            text = field.description[0].upper() + field.description[1:] + "."
+            flag = f"--{name.replace('_', '-')}"
+            shown: dict[str, Any] = {
+                "default": field.default,
+                "show_default": True,
+                "help": sentence(field.description),
+            }
             if field.annotation is bool:
-                option = click.option(f"{flag}/--no-{flag[2:]}", help=text, **shown)
+                option = click.option(f"{flag}/--no-{flag[2:]}", **shown)
             else:
-                kind = click.Choice(get_args(field.annotation)) if get_args(field.annotation) else field.annotation
-                option = click.option(flag, type=kind, help=text, **shown)
+                choices = get_args(field.annotation)
+                option = click.option(flag, type=click.Choice(choices) if choices else field.annotation, **shown)
             command = option(command)
         return command
 
@@ -104,7 +95,7 @@ def group_options(group: type[Quirks]) -> Callable:
 
 
 def table(rows: Sequence[Sequence[str]]) -> list[str]:
-    """Lines of a table: the first column to the left, the others to the right."""
+    """Lines of a table of text: the first column aligned to the left, the others to the right."""
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return [
         "  ".join(cell.rjust(w) if i else cell.ljust(w) for i, (cell, w) in enumerate(zip(row, widths, strict=True)))
@@ -113,7 +104,7 @@ def table(rows: Sequence[Sequence[str]]) -> list[str]:
 
 
 def report(findings: "list[Finding]", fits: "list[Fit]") -> None:
-    """Print how well the streams agree, then what was found."""
+    """Print how well the streams of two sets of features agree, then the findings."""
     for fit in fits:
         name = fit.a if fit.a == fit.b else f"{fit.a} of A, {fit.b} of B"
         cosines = f"mean cosine {fit.mean:.5f}, least {fit.least:.5f}, centred {fit.centred:.5f}"

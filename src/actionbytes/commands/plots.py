@@ -38,8 +38,8 @@ def plots(revisions: tuple[str, ...], out: Path) -> None:
         template = Path(folder) / "page.html"
         scripts = "\n".join(f"<script>{code}</script>" for code in vega())
         template.write_text(PAGE.format(title=html.escape(f"Plots of {Path.cwd().name}"), scripts=scripts))
-        what = ["diff", *revisions] if revisions else ["show"]
-        command = [sys.executable, "-m", "dvc", "plots", *what, "--html-template", str(template), "--out", str(out)]
+        action = ["diff", *revisions] if revisions else ["show"]
+        command = [sys.executable, "-m", "dvc", "plots", *action, "--html-template", str(template), "--out", str(out)]
         if subprocess.run(command).returncode:
             raise UserError("dvc could not draw the plots; its message is above")
 

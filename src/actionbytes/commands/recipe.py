@@ -1,4 +1,4 @@
-"""`actionbytes recipe show|diff|prune`: what made an artifact, how two differ, and which nobody names any more."""
+"""`actionbytes recipe show|diff|prune`: what made an artifact, how two differ, and which are no longer in use."""
 
 import sys
 from pathlib import Path
@@ -11,16 +11,16 @@ from actionbytes.commands.options import FOLDER
 
 @click.group()
 def recipe() -> None:
-    """What made an artifact, how two differ, and which no current recipe names."""
+    """What made an artifact, how two differ, and which are no longer in use."""
 
 
 @recipe.command()
-@click.argument("what")
-def show(what: str) -> None:
-    """Tell in words what makes WHAT: the path of an artifact, an experiment, or a table under results/."""
+@click.argument("artifact")
+def show(artifact: str) -> None:
+    """Tell in words what makes ARTIFACT: the path of an artifact, an experiment, or a table under results/."""
     from actionbytes.reporting.recipe_words import describe
 
-    for title, full in _recipes(what).items():
+    for title, full in _recipes(artifact).items():
         click.echo("\n".join([f"# {title}", *describe(full), ""]))
 
 
@@ -33,15 +33,15 @@ def diff(left: str, right: str) -> None:
     from actionbytes.reporting.recipe_words import differences
 
     sides = []
-    for what in (left, right):
-        found = _recipes(what)
-        if len(found) > 1:
-            raise UserError(f"{what} has {len(found)} recipes; name one of its experiments or an artifact's path")
-        sides.append(next(iter(found.values())))
-    found = list(differences(*sides))
-    for key, one, other in found:
-        click.echo(f"{key}: {one} -> {other}")
-    if found:
+    for artifact in (left, right):
+        recipes = _recipes(artifact)
+        if len(recipes) > 1:
+            raise UserError(f"{artifact} has {len(recipes)} recipes; name one of its experiments or an artifact's path")
+        sides.append(next(iter(recipes.values())))
+    differing = list(differences(sides[0], sides[1]))
+    for key, first, second in differing:
+        click.echo(f"{key}: {first} -> {second}")
+    if differing:
         sys.exit(1)
     click.echo("the same recipe")
 
@@ -50,7 +50,7 @@ def diff(left: str, right: str) -> None:
 @click.option("--yes", is_flag=True, help="Delete them; without it they are only listed.")
 @click.option("--root", type=FOLDER, default=".", show_default=True, help="Folder of the project.")
 def prune(yes: bool, root: Path) -> None:
-    """List the artifacts of the active suite that no experiment names any more, and with --yes delete them.
+    """List the artifacts of the active suite that no experiment uses, and with --yes delete them.
 
     Only folders and files under a recipe's name are ever touched: no videos, no lists, no tables, no other suite.
     """
@@ -58,31 +58,34 @@ def prune(yes: bool, root: Path) -> None:
     from actionbytes.planning.plan import Plan
 
     plan = Plan.read(root)
-    found = unnamed(plan)
-    for path, size in found.items():
+    sizes = unnamed(plan)
+    for path, size in sizes.items():
         click.echo(f"{size / 2**20:10.1f} MiB  {path}")
-    total = f"{len(found)} artifacts, {sum(found.values()) / 2**20:.1f} MiB, that no current recipe names"
-    if yes and found:
-        delete(plan, found)
+    total = f"{len(sizes)} artifacts, {sum(sizes.values()) / 2**20:.1f} MiB, that no current recipe names"
+    if yes and sizes:
+        delete(plan, sizes)
         click.echo(f"deleted {total}; what DVC recorded of them comes back with `dvc checkout`")
     else:
-        click.echo(f"{total}; --yes deletes them" if found else "every artifact is named by a current recipe")
+        click.echo(f"{total}; --yes deletes them" if sizes else "every artifact is named by a current recipe")
 
 
-def _recipes(what: str) -> dict[str, dict[str, Any]]:
+def _recipes(artifact: str) -> dict[str, dict[str, Any]]:
     """Title -> recipe of an artifact's path, an experiment's run, or everything that a table shows."""
     from actionbytes.planning.plan import Plan
     from actionbytes.reporting.recipe_words import read_recipe
 
-    path = Path(what)
+    path = Path(artifact)
     table = path.stem if path.suffix in (".csv", ".md", ".tex") else path.name
     if path.exists() and path.parent != Path("results"):
-        return {what: read_recipe(path.resolve())}
+        return {artifact: read_recipe(path.resolve())}
     plan = Plan.read()
-    if what in plan.experiments:
-        return {f"experiment {what}": plan.run(what).recipe.full}
-    if table in plan.tables():
-        cells = {(e, d): plan.localized(e, d) for _, e, d, _ in plan.cells(table)}
-        runs = {f"experiment {e}, its runs": what.run.recipe.full for (e, _), what in cells.items()}
-        return runs | {f"experiment {e} on {d}": what.recipe.full for (e, d), what in cells.items()}
-    return {what: read_recipe(path.resolve())}
+    if artifact in plan.runs.experiments:
+        return {f"experiment {artifact}": plan.runs.run(artifact).recipe.full}
+    if table in plan.results.tables:
+        shown = plan.results.shown(table)
+        runs = {f"experiment {entry.experiment}, its runs": plan.runs.run(entry.experiment) for entry in shown}
+        detections = {
+            f"experiment {entry.experiment} on {entry.dataset}": plan.results.detections_of(entry) for entry in shown
+        }
+        return {title: each.recipe.full for title, each in (runs | detections).items()}
+    return {artifact: read_recipe(path.resolve())}

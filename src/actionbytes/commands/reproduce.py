@@ -24,7 +24,7 @@ from actionbytes.commands.options import FOLDER
 @click.option("--cores", type=click.IntRange(1), default=1, show_default=True, help="Cores for the workflow.")
 @click.option("--scratch", type=FOLDER, help="Where to make it; kept. Default: a temporary folder, deleted.")
 def reproduce(table: Path, source: str, cores: int, scratch: Path | None) -> None:
-    """Make TABLE (results/<name>.csv) again in a scratch folder, and compare all that is behind it byte by byte.
+    """Make TABLE (results/<name>.csv) again in a scratch folder, and compare all that it needs byte by byte.
 
     Exit status 0 if everything is identical, 1 if not; then it says what differs and by how much.
     """
@@ -34,9 +34,9 @@ def reproduce(table: Path, source: str, cores: int, scratch: Path | None) -> Non
     from actionbytes.reporting.explanation import read_provenance
 
     plan, name, features = Plan.read(), table.stem, source == "features"
-    if name not in plan.tables():
-        raise UserError(f"{table}: papers/*.yaml declare no such table; there are {', '.join(plan.tables())}")
-    if read_provenance(table).get("key") != plan.key(name):
+    if name not in plan.results.tables:
+        raise UserError(f"{table}: papers/*.yaml declare no such table; there are {', '.join(plan.results.tables)}")
+    if read_provenance(table).get("key") != plan.results.key(name):
         raise UserError(f"{table} shows something else than params.yaml and papers/ say now; render it first")
     if scratch and scratch.exists() and any(scratch.iterdir()):
         raise UserError(f"--scratch {scratch}: is not empty")
@@ -45,19 +45,20 @@ def reproduce(table: Path, source: str, cores: int, scratch: Path | None) -> Non
         prepare(plan, name, folder, features)
         click.echo(f"making {table} from {source} in {folder}, {cores} cores", err=True)
         make(name, folder.resolve(), cores)
-        found = list(compare(plan, name, folder, features))
+        comparisons = list(compare(plan, name, folder, features))
     except UserError:
         scratch = scratch or folder  # its log says why
         raise
     finally:
         if not scratch:
             shutil.rmtree(folder)
-    kinds, same = Counter(one.path.name for one in found), Counter(one.path.name for one in found if one.identical)
-    for kind, count in kinds.items():
-        click.echo(f"{same[kind]:4} of {count:4} identical  {kind}")
-    for one in found:
-        if not one.identical:
-            click.echo(f"differs  {one.path}: {one.differs}")
-    if sum(same.values()) < len(found):
+    files = Counter(comparison.path.name for comparison in comparisons)
+    identical = Counter(comparison.path.name for comparison in comparisons if comparison.identical)
+    for file, count in files.items():
+        click.echo(f"{identical[file]:4} of {count:4} identical  {file}")
+    for comparison in comparisons:
+        if not comparison.identical:
+            click.echo(f"differs  {comparison.path}: {comparison.difference}")
+    if sum(identical.values()) < len(comparisons):
         sys.exit(1)
-    click.echo(f"identical: {table} and all {len(found)} files behind it, made again from {source}")
+    click.echo(f"identical: {table} and all {len(comparisons)} files that it needs, made again from {source}")

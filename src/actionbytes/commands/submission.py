@@ -19,7 +19,7 @@ def submission(detections: Path, annotations: Path, subset: str, details: str, o
     from actionbytes.data.detections import read_detections
     from actionbytes.data.submission import write_submission
 
-    everything, found = read_annotations(annotations), read_detections(detections)
-    videos = of_subset(everything, subset)
-    write_submission(out, found, videos, classes_of(everything), details)
-    print(f"{out}: {len(found)} detections in {len(set(found.video.tolist()))}/{len(videos)} videos")
+    annotated, submitted = read_annotations(annotations), read_detections(detections)
+    videos = of_subset(annotated, subset)
+    write_submission(out, submitted, videos, classes_of(annotated), details)
+    print(f"{out}: {len(submitted)} detections in {len(set(submitted.video.tolist()))}/{len(videos)} videos")

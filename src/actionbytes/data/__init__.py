@@ -1,1 +1,1 @@
-
+"""Data: annotations, detections, lists of videos, word vectors, and a user's own videos."""

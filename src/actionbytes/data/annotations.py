@@ -1,7 +1,7 @@
-"""Annotations: which action happens when in which video, in seconds (design contract: ActivityNet JSON, THUMOS text).
+"""Annotations: which action happens when in which video, in seconds, as ActivityNet JSON or THUMOS text.
 
-Truth is read as it is. Quirks that real files have (zero-length instances, ends behind the video, duplicates) are kept;
-`actionbytes.evaluation.quirks` changes them by name. What cannot be understood at all is a UserError.
+Truth is read as it is. Flaws of real files (instances without length, ends after the video's end, duplicates) are kept;
+`actionbytes.evaluation.truth` corrects them if asked to. What cannot be understood at all is a UserError.
 """
 
 import difflib
@@ -16,7 +16,7 @@ from typing import Any
 import numpy as np
 
 from actionbytes.errors import UserError
-from actionbytes.files import read_json, read_text, write_file
+from actionbytes.files import read_json, read_text, write_text
 
 SUBSETS = {"train": "training", "val": "validation", "valid": "validation", "testing": "test"}
 MAX_SECONDS = 1e9  # beyond is a broken number, and sums of such times would overflow
@@ -34,9 +34,16 @@ class Instance:
 
 @dataclass(frozen=True, slots=True)
 class Video:
-    """One annotated video. `duration` (s) and `fps` are None where the file does not tell; instances keep file order.
+    """One annotated video.
 
-    `ambiguous` holds the segments of THUMOS14's Ambiguous class, which is no class: protocols ignore or excuse it.
+    Attributes:
+        id: Its name.
+        subset: The subset it belongs to, as the file spells it.
+        duration: Length in seconds; None if the file does not tell.
+        fps: Frames per second; None if the file does not tell.
+        instances: The actions, in the order of the file.
+        ambiguous: `(start, end)` of what THUMOS14 calls Ambiguous. It is not a class: evaluation ignores or excuses
+            detections there.
     """
 
     id: str
@@ -58,8 +65,8 @@ def read_annotations(path: Path | str) -> dict[str, Video]:
     A THUMOS folder holds `<Class>_val.txt` / `<Class>_test.txt` (also in subfolders), lines `video start end`, and
     `Ambiguous_*.txt`; instances of a video are ordered by class name, then as in the file.
 
-    Raises UserError for anything that is not understood: no such file, not JSON, a missing key, a time that is no
-    finite number, a video listed twice.
+    Raises:
+        UserError: No such file, not JSON, a missing key, a time that is not a finite number, a video listed twice.
     """
     path = Path(path)
     videos = _read_thumos_folder(path) if path.is_dir() else _read_activitynet(path)
@@ -69,7 +76,7 @@ def read_annotations(path: Path | str) -> dict[str, Video]:
 
 
 def write_annotations(path: Path | str, videos: Mapping[str, Video] | Iterable[Video]) -> None:
-    """Write ActivityNet JSON (gzip if the name ends in `.gz`), at once or not at all; same videos, same bytes."""
+    """Write ActivityNet JSON (gzip if the name ends in `.gz`), whole or not at all; same videos, same bytes."""
     listed = videos.values() if isinstance(videos, Mapping) else videos
     database = {}
     for video in listed:
@@ -79,32 +86,33 @@ def write_annotations(path: Path | str, videos: Mapping[str, Video] | Iterable[V
         if video.ambiguous:
             entry["ambiguous"] = [list(segment) for segment in video.ambiguous]
         database[video.id] = entry
-    write_file(path, json.dumps({"database": database}, indent=1, allow_nan=False) + "\n")
+    write_text(path, json.dumps({"database": database}, indent=1, allow_nan=False) + "\n")
 
 
 def of_subset(videos: Mapping[str, Video], subset: str) -> dict[str, Video]:
-    """The videos of one subset; train/training, val/validation and test/testing are the same, in any case of letters.
+    """The videos of one subset, in any of its spellings (see `same_subset`).
 
-    Raises UserError with the nearest spelling if no video is in `subset`.
+    Raises:
+        UserError: No video is in `subset`; the message names the nearest subset.
     """
     chosen = {name: video for name, video in videos.items() if same_subset(video.subset) == same_subset(subset)}
     if not chosen:
-        known = sorted({video.subset for video in videos.values()})
-        raise UserError(f"subset {subset!r}: no video is in it; {nearest(subset, known)}")
+        subsets = sorted({video.subset for video in videos.values()})
+        raise UserError(f"subset {subset!r}: no video is in it; {nearest(subset, subsets)}")
     return chosen
 
 
 def same_subset(name: str) -> str:
-    """The one spelling that stands for all spellings of a subset."""
+    """The canonical name of a subset: training for train, validation for val, test for testing; lower case."""
     return SUBSETS.get(name.strip().lower(), name.strip().lower())
 
 
 def nearest(name: str, known: Iterable[str]) -> str:
-    """What an error says after an unknown name: the nearest known one, or what there is."""
-    known = list(known)
-    match = difflib.get_close_matches(name, known, n=1, cutoff=0.0 if len(known) < 50 else 0.3)
-    few = f"there are: {', '.join(known)}" if len(known) <= 6 else f"{len(known)} are known"
-    return f"nearest is {match[0]!r}; {few}" if match else few
+    """The hint of an error message about an unknown name: the nearest known name, and what else there is."""
+    names = list(known)
+    match = difflib.get_close_matches(name, names, n=1, cutoff=0.0 if len(names) < 50 else 0.3)
+    choice = f"there are: {', '.join(names)}" if len(names) <= 6 else f"{len(names)} are known"
+    return f"nearest is {match[0]!r}; {choice}" if match else choice
 
 
 def _read_activitynet(path: Path) -> dict[str, Video]:
@@ -114,68 +122,69 @@ def _read_activitynet(path: Path) -> dict[str, Video]:
     return {name: _video(f"{path}: video {name!r}", name, entry) for name, entry in content["database"].items()}
 
 
-def _video(where: str, name: str, entry: Any) -> Video:
-    """One entry of `database`; `where` opens every error."""
+def _video(place: str, name: str, entry: Any) -> Video:
+    """One entry of `database`; `place` opens every error."""
     if not isinstance(entry, dict):
-        raise UserError(f"{where}: must be an object with 'subset' and 'annotations'")
-    for key, kind in (("subset", str), ("annotations", list)):
-        if not isinstance(entry.get(key), kind):
-            raise UserError(f"{where}: {key!r} is missing or not a {'text' if kind is str else 'list'}")
+        raise UserError(f"{place}: must be an object with 'subset' and 'annotations'")
+    for key, type_, noun in (("subset", str, "text"), ("annotations", list, "list")):
+        if not isinstance(entry.get(key), type_):
+            raise UserError(f"{place}: {key!r} is missing or not a {noun}")
     instances = []
     for position, annotation in enumerate(entry["annotations"]):
-        here = f"{where}, annotation {position}"
+        entry_place = f"{place}, annotation {position}"
         if not isinstance(annotation, dict) or not {"label", "segment"} <= annotation.keys():
-            raise UserError(f"{here}: must be an object with 'label' and 'segment'")
+            raise UserError(f"{entry_place}: must be an object with 'label' and 'segment'")
         label = annotation["label"]
         if not isinstance(label, str) or not label.strip():
-            raise UserError(f"{here}: 'label' must be text, not {label!r}")
-        instances.append(Instance(label, *_segment(here, annotation["segment"])))
+            raise UserError(f"{entry_place}: 'label' must be text, not {label!r}")
+        instances.append(Instance(label, *_segment(entry_place, annotation["segment"])))
     ambiguous = entry.get("ambiguous") or []
     if not isinstance(ambiguous, list):
-        raise UserError(f"{where}: 'ambiguous' must be a list of segments")
+        raise UserError(f"{place}: 'ambiguous' must be a list of segments")
     return Video(
         id=name,
         subset=entry["subset"],
-        duration=_positive(where, entry, "duration"),
-        fps=_positive(where, entry, "fps"),
+        duration=_positive(place, entry, "duration"),
+        fps=_positive(place, entry, "fps"),
         instances=tuple(instances),
-        ambiguous=tuple(_segment(f"{where}, ambiguous segment {i}", s) for i, s in enumerate(ambiguous)),
+        ambiguous=tuple(_segment(f"{place}, ambiguous segment {i}", s) for i, s in enumerate(ambiguous)),
     )
 
 
-def _segment(where: str, value: Any) -> tuple[float, float]:
+def _segment(place: str, value: Any) -> tuple[float, float]:
     if not isinstance(value, list | tuple) or len(value) != 2:
-        raise UserError(f"{where}: 'segment' must be [start, end], not {value!r}")
-    return _number(where, value[0]), _number(where, value[1])
+        raise UserError(f"{place}: 'segment' must be [start, end], not {value!r}")
+    return _number(place, value[0]), _number(place, value[1])
 
 
-def _number(where: str, value: Any) -> float:
+def _number(place: str, value: Any) -> float:
     """A finite number, also one that is written as text (as two public THUMOS files do)."""
     try:
         number = math.nan if isinstance(value, bool) else float(value)
     except (TypeError, ValueError, OverflowError):
         number = math.nan
     if not abs(number) <= MAX_SECONDS:  # NaN is not
-        raise UserError(f"{where}: {value!r:.60} is not a finite number within {MAX_SECONDS:g}")
+        raise UserError(f"{place}: {value!r:.60} is not a finite number within {MAX_SECONDS:g}")
     return number
 
 
-def _positive(where: str, entry: dict[str, Any], key: str) -> float | None:
+def _positive(place: str, entry: dict[str, Any], key: str) -> float | None:
     if entry.get(key) is None:
         return None
-    number = _number(f"{where}: {key!r}", entry[key])
+    number = _number(f"{place}: {key!r}", entry[key])
     if number <= 0:
-        raise UserError(f"{where}: {key!r} must be above 0, not {number:g}")
+        raise UserError(f"{place}: {key!r} must be above 0, not {number:g}")
     return number
 
 
 def _read_thumos_folder(folder: Path) -> dict[str, Video]:
-    found = sorted(((p, m) for p in folder.rglob("*.txt*") if (m := THUMOS_FILE.fullmatch(p.name))), key=lambda f: f[0])
-    if not found:
+    matches = ((path, THUMOS_FILE.fullmatch(path.name)) for path in sorted(folder.rglob("*.txt*")))
+    files = [(path, match) for path, match in matches if match]
+    if not files:
         raise UserError(f"{folder}: no THUMOS text files such as Diving_test.txt in this folder")
     rows: dict[str, tuple[str, list[Instance], list[tuple[float, float]]]] = {}
     seen: dict[tuple[str, str], Path] = {}
-    for path, match in found:
+    for path, match in files:
         label, subset = match["label"], same_subset(match["subset"])
         if (first := seen.setdefault((label, subset), path)) != path:
             raise UserError(
@@ -184,13 +193,13 @@ def _read_thumos_folder(folder: Path) -> dict[str, Video]:
         for number, line in enumerate(read_text(path).splitlines(), 1):
             if not (fields := line.split()):
                 continue
-            where = f"{path}, line {number}"
+            place = f"{path}, line {number}"
             if len(fields) != 3:
-                raise UserError(f"{where}: must be 'video start end', not {line.strip()!r:.80}")
-            segment = _segment(where, fields[1:])
-            home, instances, ambiguous = rows.setdefault(fields[0], (subset, [], []))
-            if home != subset:
-                raise UserError(f"{where}: {fields[0]} is in subset {home} and in {subset}")
+                raise UserError(f"{place}: must be 'video start end', not {line.strip()!r:.80}")
+            segment = _segment(place, fields[1:])
+            first_subset, instances, ambiguous = rows.setdefault(fields[0], (subset, [], []))
+            if first_subset != subset:
+                raise UserError(f"{place}: {fields[0]} is in subset {first_subset} and in {subset}")
             if label == "Ambiguous":
                 ambiguous.append(segment)
             else:

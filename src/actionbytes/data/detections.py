@@ -13,7 +13,7 @@ import numpy as np
 
 from actionbytes.data.annotations import MAX_SECONDS, nearest
 from actionbytes.errors import UserError
-from actionbytes.files import read_json, read_text, write_file
+from actionbytes.files import read_json, read_text, write_text
 
 THUMOS14_NUMBERS = {  # number of a class in the THUMOS14 challenge; sorted by number is sorted by name
     **{7: "BaseballPitch", 9: "BasketballDunk", 12: "Billiards", 21: "CleanAndJerk", 22: "CliffDiving"},
@@ -103,13 +103,13 @@ def write_detections(path: Path | str, detections: Detections, *, digits: int | 
         for name in detections.videos:
             if len(name.split()) != 1:
                 raise UserError(f"{path}: video {name!r} has blanks, which text cannot hold; write .json")
-        write_file(path, "".join(f"{v}\t{s!r}\t{e!r}\t{label}\t{score!r}\n" for v, label, s, e, score in rows))
+        write_text(path, "".join(f"{v}\t{s!r}\t{e!r}\t{label}\t{score!r}\n" for v, label, s, e, score in rows))
         return
     results: dict[str, list[dict[str, Any]]] = {name: [] for name in detections.videos}
     for video, label, start, end, score in rows:
         results[video].append({"label": label, "score": score, "segment": [start, end]})
     content = {"version": "VERSION 1.3", "results": results, "external_data": {"used": True, "details": "features"}}
-    write_file(path, json.dumps(content, allow_nan=False) + "\n")
+    write_text(path, json.dumps(content, allow_nan=False) + "\n")
 
 
 def with_class_names(
@@ -245,9 +245,7 @@ def _checked(path: Path, detections: Detections, drop_invalid: bool, reversed_se
         problem, remedy = "not finite numbers", "--drop-invalid leaves them out and counts them"
         if not odd[i]:
             problem = "the end is before the start"
-            remedy = (
-                "--reversed drop leaves them out, swap exchanges start and end, count takes them as false positives"
-            )
+            remedy += "; evaluate --reversed swap exchanges start and end, count takes them as false positives"
         raise UserError(
             f"{path}: video {detections.videos[detections.video[i]]!r}, class "
             f"{detections.labels[detections.label[i]]!r}: segment [{start[i]:g}, {end[i]:g}], score "
@@ -307,7 +305,7 @@ def select(
         if rule == "refuse":
             remedy = "--ignore-unknown leaves them out and counts them"
             if title == "video":
-                remedy = "--unknown-videos leave-out leaves them out, count takes them as false positives"
+                remedy += "; evaluate --unknown-videos count takes them as false positives"
             raise UserError(
                 f"{title} {unknown[0]!r} is not in the truth ({len(unknown)} such); "
                 f"{nearest(unknown[0], sorted(known_names))}; {remedy}"

@@ -1,14 +1,14 @@
-"""Manifests: which videos a dataset has (`videos.csv`), and how they are dealt into shards."""
+"""Manifests: which videos a dataset has (`videos.csv`), and which shard each of them belongs to."""
 
-import csv
 import hashlib
-import io
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass, fields
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
+from actionbytes.data.annotations import Video
 from actionbytes.errors import UserError
-from actionbytes.files import write_text
+from actionbytes.files import file_digest, read_csv, write_csv
+from actionbytes.progress import Progress, each, silent
 
 VIDEO_SUFFIXES = {".mp4", ".mkv", ".avi", ".mov", ".webm", ".mpg", ".mpeg", ".m4v", ".wmv", ".flv", ".ts"}
 
@@ -25,7 +25,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Status:
-    """What became of a video: `ok`, `damaged` (what decoded is kept) or `set aside`, with the reason."""
+    """What became of a video: `ok`, `damaged` (the readable part is kept) or `set aside`, with the reason."""
 
     video: str
     frames: int
@@ -34,7 +34,11 @@ class Status:
 
 
 def read_manifest(path: Path) -> list[Entry]:
-    """Read `videos.csv`; further columns are ignored. Names and files that could leave the folder are errors."""
+    """Read `videos.csv`; further columns are ignored.
+
+    Raises:
+        UserError: The file cannot be read, lists a video twice, or has a name or path that could leave the folder.
+    """
     rows = read_csv(path, ("video", "subset", "file"))
     entries = []
     for number, row in enumerate(rows, 2):
@@ -50,7 +54,7 @@ def read_manifest(path: Path) -> list[Entry]:
 
 
 def shard_of(video: str, shards: int) -> int:
-    """The shard of a video, by a hash of its id alone, so that other videos coming or going moves nothing."""
+    """The number of a video's shard: a hash of its id alone, so that adding or removing videos moves no other."""
     return int.from_bytes(hashlib.sha256(video.encode()).digest()[:8]) % shards
 
 
@@ -62,8 +66,8 @@ def shard_names(subset: str, shards: int) -> list[str]:
 def entries_of_shard(entries: Iterable[Entry], shard: str, shards: int) -> list[Entry]:
     """The entries of shard `<subset>_<k>`, sorted by video."""
     subset, _, number = shard.rpartition("_")
-    mine = [e for e in entries if e.subset == subset and shard_of(e.video, shards) == int(number)]
-    return sorted(mine, key=lambda e: e.video)
+    chosen = [entry for entry in entries if entry.subset == subset and shard_of(entry.video, shards) == int(number)]
+    return sorted(chosen, key=lambda entry: entry.video)
 
 
 def read_status(path: Path) -> list[Status]:
@@ -72,29 +76,36 @@ def read_status(path: Path) -> list[Status]:
     return [Status(r["video"], int(r["frames"]), r["status"], r["reason"]) for r in rows]
 
 
-def read_csv(path: Path, needed: Sequence[str]) -> list[dict[str, str]]:
-    """Rows of a CSV file that has at least the columns `needed`."""
-    try:
-        rows = list(csv.DictReader(io.StringIO(path.read_text(encoding="utf-8"))))
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except UnicodeDecodeError:
-        raise UserError(f"{path}: not a text file") from None
-    if rows and (missing := [column for column in needed if column not in rows[0]]):
-        raise UserError(f"{path}: has no column {missing[0]!r}; it needs {', '.join(needed)}")
-    return rows
+def write_manifest(folder: Path, videos: Mapping[str, Video], progress: Progress = silent) -> list[str]:
+    """List annotated videos and the hashes of their files in `folder/videos.csv`.
 
+    The file of a video is the one in `folder/videos`, at any depth, whose name without its ending is the video's id, or
+    `v_` and the id.
 
-def write_rows(path: Path, rows: Sequence, kind: type) -> None:
-    """Write dataclass instances of `kind` as CSV, whole or not at all."""
-    write_csv(path, [asdict(row) for row in rows], [field.name for field in fields(kind)])
+    Args:
+        folder: The dataset's folder.
+        videos: The annotated videos by id.
+        progress: Called after each video, since hashing reads every byte.
 
+    Returns:
+        The ids of videos without a file; they are listed too, without a hash.
 
-def write_csv(path: Path, rows: Sequence[Mapping], columns: Sequence[str] | None = None) -> None:
-    """Write rows as CSV, whole or not at all; `columns` default to all keys in the order in which they come up."""
-    text = io.StringIO()
-    names = columns if columns is not None else list(dict.fromkeys(key for row in rows for key in row))
-    writer = csv.DictWriter(text, names, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_text(path, text.getvalue())
+    Raises:
+        UserError: There is no video file at all.
+    """
+    files = sorted(path for path in (folder / "videos").rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    if not files:
+        raise UserError(f"{folder / 'videos'}: holds no video files")
+    by_stem = {path.stem: path for path in files}
+    rows, missing = [], []
+    for name in each(sorted(videos), progress):
+        row = {"video": name, "subset": videos[name].subset}
+        path = by_stem.get(name) or by_stem.get(f"v_{name}")
+        if path is None:
+            missing.append(name)
+            rows.append(row | {"file": f"videos/{name}.mp4", "bytes": 0, "sha256": ""})
+        else:
+            file, size = path.relative_to(folder).as_posix(), path.stat().st_size
+            rows.append(row | {"file": file, "bytes": size, "sha256": file_digest(path)})
+    write_csv(folder / "videos.csv", rows, ("video", "subset", "file", "bytes", "sha256"))
+    return missing

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from actionbytes.errors import UserError
-from actionbytes.files import read_text, write_file
+from actionbytes.files import read_text, write_text
 
 HEAD = ["video", "part"]
 
@@ -63,7 +63,7 @@ def write_scores(path: Path | str, scores: VideoScores) -> None:
     for i, video in enumerate(scores.videos):
         for part, values in scores.parts.items():
             writer.writerow([video, part, *map(str, values[i])])  # the shortest text that gives the float32 back
-    write_file(path, text.getvalue())
+    write_text(path, text.getvalue())
 
 
 def read_scores(path: Path | str) -> VideoScores:

@@ -1,11 +1,16 @@
-"""Class names as vectors: mean of the word2vec vectors of their words (ActionBytes section 3.3, methods.md 5.4)."""
+"""Class names as vectors, which relate the classes of two datasets (label transfer in ActionBytes, section 3.3).
+
+A class name is split into words in lower case, its vector is the mean of their word2vec vectors. The paper names the
+vectors (skip-gram, Google News, 300 dimensions) and leaves open what becomes of words without one: here they are left
+out and reported.
+"""
 
 import gzip
 import re
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from io import BufferedIOBase
 from itertools import islice
 from pathlib import Path
-from typing import BinaryIO
 
 import numpy as np
 
@@ -13,7 +18,7 @@ from actionbytes.errors import UserError
 
 MAX_WORDS, MAX_DIMENSIONS, MAX_WORD_BYTES = 20_000_000, 4096, 4096
 
-# Labels of public datasets that are written as one word that word vectors do not know.
+# Labels of public datasets that join words into one without a vector.
 ALIASES: Mapping[str, str] = {"Shotput": "shot put"}
 
 _CAMEL = re.compile(r"(?<=[a-z0-9])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])")
@@ -21,12 +26,12 @@ _WORD = re.compile(r"[^\W_]+")
 
 
 def words_of(label: str) -> list[str]:
-    """Words of a class name in lower case, camel case and punctuation split: `CleanAndJerk` -> clean, and, jerk."""
+    """Words of a class name in lower case, split at punctuation and capitals: `CleanAndJerk` -> clean, and, jerk."""
     return _WORD.findall(_CAMEL.sub(" ", label).lower())
 
 
 def wanted_words(labels: Iterable[str], aliases: Mapping[str, str] = ALIASES) -> set[str]:
-    """Every word that `embed_labels` would look up: what to read of a large file of word vectors."""
+    """Every word that `embed_labels` looks up, to read only these from a large file of word vectors."""
     table = _alias_table(aliases)
     return {word for label in labels for word in _aliased(label, table)}
 
@@ -34,39 +39,47 @@ def wanted_words(labels: Iterable[str], aliases: Mapping[str, str] = ALIASES) ->
 def embed_labels(
     labels: Sequence[str], vectors: Mapping[str, np.ndarray], aliases: Mapping[str, str] = ALIASES
 ) -> tuple[np.ndarray, list[str]]:
-    """Mean word vector of each label.
+    """Mean word vector of each label; words without a vector are left out of the mean.
 
-    An alias stands for a whole label or for one of its words, in any spelling (`{"Shotput": "shot put"}`). Words that
-    have no vector are left out of the mean (methods.md 5.4).
+    Args:
+        labels: Class names.
+        vectors: Word -> vector (d,).
+        aliases: Label, or a word of one, in any spelling -> words to look up instead (`{"Shotput": "shot put"}`).
 
-    Returns the matrix (C, d) float32 and the sorted words that have no vector. Raises UserError for a label of which no
-    word has one.
+    Returns:
+        The matrix (C, d) float32, and the sorted words without a vector.
+
+    Raises:
+        UserError: No word of a label has a vector.
     """
     if not vectors:
         raise UserError("no word vectors: the file holds none of the words of the class names")
-    table, missing, rows = _alias_table(aliases), set(), []
+    table, rows = _alias_table(aliases), []
+    missing: set[str] = set()
     for label in labels:
         words = _aliased(label, table)
-        known = [vectors[word] for word in words if word in vectors]
+        word_vectors = [vectors[word] for word in words if word in vectors]
         missing.update(word for word in words if word not in vectors)
-        if not known:
+        if not word_vectors:
             raise UserError(
                 f"class {label!r}: none of its words ({', '.join(words) or 'it has none'}) has a vector; "
                 "name other words for it in the table of aliases"
             )
-        rows.append(np.mean(known, axis=0))
+        rows.append(np.mean(word_vectors, axis=0))
     dimensions = len(next(iter(vectors.values())))
     return np.asarray(rows, np.float32).reshape(len(rows), dimensions), sorted(missing)  # (C, d)
 
 
 def cosine_similarity(targets: np.ndarray, sources: np.ndarray) -> np.ndarray:
     """Cosine of every row of `targets` (M, d) with every row of `sources` (N, d): (M, N); 0 where a row is all zero."""
-    units = [
-        np.divide(rows, norm, out=np.zeros_like(rows), where=norm > 0)
-        for rows in (np.asarray(targets, np.float64), np.asarray(sources, np.float64))
-        for norm in (np.linalg.norm(rows, axis=1, keepdims=True),)
-    ]
-    return units[0] @ units[1].T  # (M, N)
+    return _unit_rows(targets) @ _unit_rows(sources).T  # (M, N)
+
+
+def _unit_rows(rows: np.ndarray) -> np.ndarray:
+    """Rows (N, d) of length 1 in float64; rows of zeros stay."""
+    rows = np.asarray(rows, np.float64)
+    norm = np.linalg.norm(rows, axis=1, keepdims=True)
+    return np.divide(rows, norm, out=np.zeros_like(rows), where=norm > 0)
 
 
 def _alias_table(aliases: Mapping[str, str]) -> dict[str, list[str]]:
@@ -82,10 +95,13 @@ def _aliased(label: str, table: Mapping[str, list[str]]) -> list[str]:
 def read_word2vec(path: Path | str, wanted: Collection[str] | None = None) -> dict[str, np.ndarray]:
     """Word vectors (d,) float32 of a word2vec file, binary or text, plain or gzip, told by content.
 
-    With `wanted`, only those words are kept, so that the 3.6 GB of Google News need little memory; words match exactly,
-    case included (`words_of` gives lower case). A word that is there twice keeps its first vector.
+    Args:
+        path: The file.
+        wanted: Words to keep, so that the 3.6 GB of Google News need little memory; they match exactly, case included
+            (`words_of` gives lower case). None keeps all. A word that is listed twice keeps its first vector.
 
-    Raises UserError for a file that cannot be read, has no header, ends early or holds what is no finite number.
+    Raises:
+        UserError: The file cannot be read, has no header, ends early or holds a value that is not a finite number.
     """
     path = Path(path)
     try:
@@ -100,7 +116,7 @@ def read_word2vec(path: Path | str, wanted: Collection[str] | None = None) -> di
         raise UserError(f"{path}: cannot be read: {error}") from None
 
 
-def _vectors(path: Path, stream: BinaryIO, wanted: Collection[bytes] | None) -> dict[str, np.ndarray]:
+def _vectors(path: Path, stream: BufferedIOBase, wanted: Collection[bytes] | None) -> dict[str, np.ndarray]:
     header = stream.readline(100).split()
     if len(header) != 2 or not all(part.isdigit() for part in header):
         raise UserError(f"{path}: no word2vec file: it must begin with the number of words and of dimensions")
@@ -109,7 +125,7 @@ def _vectors(path: Path, stream: BinaryIO, wanted: Collection[bytes] | None) -> 
         raise UserError(f"{path}: {count} words of {dimensions} dimensions are not plausible word vectors")
     start = stream.read(1 << 16)
     entries = _text_entries if _looks_like_text(start, dimensions) else _binary_entries
-    found: dict[str, np.ndarray] = {}
+    vectors: dict[str, np.ndarray] = {}
     number = 0
     for number, (word, values) in enumerate(islice(entries(start, stream, dimensions), count), 1):
         if wanted is not None and word not in wanted:
@@ -120,12 +136,12 @@ def _vectors(path: Path, stream: BinaryIO, wanted: Collection[bytes] | None) -> 
             raise UserError(f"{path}: word {number} ({word!r:.60}): a value is no number") from None
         if len(vector) != dimensions or not np.isfinite(vector).all():
             raise UserError(f"{path}: word {number} ({word!r:.60}): needs {dimensions} finite numbers")
-        found.setdefault(word.decode(errors="replace"), vector.astype(np.float32))
-        if wanted is not None and len(found) == len(wanted):
-            return found
+        vectors.setdefault(word.decode(errors="replace"), vector.astype(np.float32))
+        if wanted is not None and len(vectors) == len(wanted):
+            return vectors
     if number < count:
         raise UserError(f"{path}: ends after {number} of {count} words; fetch the file again")
-    return found
+    return vectors
 
 
 def _looks_like_text(start: bytes, dimensions: int) -> bool:
@@ -136,8 +152,8 @@ def _looks_like_text(start: bytes, dimensions: int) -> bool:
         return False
 
 
-def _text_entries(start: bytes, stream: BinaryIO, dimensions: int) -> Iterator[tuple[bytes, bytes]]:
-    """(word, its numbers as text) of each line; a longer line than numbers could need is cut, and so refused."""
+def _text_entries(start: bytes, stream: BufferedIOBase, dimensions: int) -> Iterator[tuple[bytes, bytes]]:
+    """(word, its numbers as text) of each line; a line longer than the numbers could need is cut and then refused."""
     longest = MAX_WORD_BYTES + 40 * dimensions
     rest = start
     while True:
@@ -150,8 +166,8 @@ def _text_entries(start: bytes, stream: BinaryIO, dimensions: int) -> Iterator[t
         yield word, values
 
 
-def _binary_entries(start: bytes, stream: BinaryIO, dimensions: int) -> Iterator[tuple[bytes, bytes]]:
-    """(word, its float32 as bytes) of each record `word SPACE floats [NEWLINE]`; stops where the file ends."""
+def _binary_entries(start: bytes, stream: BufferedIOBase, dimensions: int) -> Iterator[tuple[bytes, bytes]]:
+    """(word, its float32 as bytes) of each record `word SPACE floats [NEWLINE]`, up to the end of the file."""
     size, buffer, at = 4 * dimensions, start, 0
     while True:
         if len(buffer) - at < MAX_WORD_BYTES + size:

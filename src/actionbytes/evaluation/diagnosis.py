@@ -45,11 +45,21 @@ class LengthGroup:
 
 @dataclass(frozen=True, eq=False)
 class Diagnosis:
-    """Everything about one set of detections at tIoU `tiou`.
+    """Everything about one set of detections at one tIoU.
 
-    `kind` (N,) indexes KINDS, for `detections` in scored order. `profile` (10, 6): how many of the k-th G detections of
-    each class, G its number of instances, are of each kind. `cost` (6,): mAP gained in [0, 1] if no false positive of
-    the kind were there. `ap` (C,) at `tiou`, `ap_by_tiou` (K, C) at `tious`.
+    Attributes:
+        tiou: the threshold of a match.
+        background: below this tIoU with any instance a false positive is background.
+        truth: the instances.
+        detections: N detections in scored order.
+        kind: (N,) index into KINDS.
+        profile: (10, 6) how many of the k-th G detections of each class, G its number of instances, are of each kind.
+        cost: (6,) mAP gained, in [0, 1], if no false positive of the kind were there.
+        ap: (C,) at `tiou`.
+        tious: K thresholds.
+        ap_by_tiou: (K, C).
+        curves: precision and recall of each class.
+        lengths: recall and AP of instances by length.
     """
 
     tiou: float
@@ -74,10 +84,18 @@ def diagnose(
     tious: Sequence[float] = (0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9),
     length_edges: Sequence[float] | None = None,
 ) -> Diagnosis:
-    """Analyse `detections` (unknown videos and classes already taken out) at one tIoU.
+    """Analyse detections at one tIoU.
 
-    Below tIoU `background` with any instance a false positive is background. `length_edges` (s) bound groups of
-    instance lengths; default: fifths of the instances.
+    Args:
+        detections: in the order of the file, without unknown videos and classes.
+        truth: the instances.
+        tiou: the threshold of a match.
+        background: below this tIoU with any instance a false positive is background.
+        tious: thresholds of `Diagnosis.ap_by_tiou`.
+        length_edges: bounds of the groups of instance lengths, in s; default: fifths of the instances.
+
+    Raises:
+        UserError: a threshold is out of range.
     """
     (tiou,) = checked_tiou([tiou])
     protocol = PROTOCOLS["activitynet"]
@@ -87,11 +105,11 @@ def diagnose(
     kind = _kinds(ordered, truth, hit, tiou, background)
     first = np.append(0, np.cumsum(scores.n_detections))
     nth = _nth(ordered.label[hit])
-    curves = {
-        label: Curve(ordered.score[hit[own]], nth[own] / scores.n_instances[c], nth[own] / rank[own])
-        for c, label in enumerate(truth.labels)
-        for own in [ordered.label[hit] == c]
-    }
+    curves = {}
+    for c, label in enumerate(truth.labels):
+        of_class = ordered.label[hit] == c
+        recall, precision = nth[of_class] / scores.n_instances[c], nth[of_class] / rank[of_class]
+        curves[label] = Curve(ordered.score[hit[of_class]], recall, precision)
     thresholds = checked_tiou(tious)
     return Diagnosis(
         tiou=tiou,
@@ -116,11 +134,11 @@ def _kinds(ordered: Detections, truth: Truth, hit: np.ndarray, tiou: float, back
         Segments(truth.video, truth.start, truth.end),
         floor=min(tiou, background),
     )
-    best, best_own = np.zeros(len(ordered)), np.zeros(len(ordered))
+    best, best_of_class = np.zeros(len(ordered)), np.zeros(len(ordered))
     np.maximum.at(best, pairs.first, pairs.tiou)
-    own = ordered.label[pairs.first] == truth.label[pairs.second]
-    np.maximum.at(best_own, pairs.first[own], pairs.tiou[own])
-    same_label = best_own >= best
+    of_class = ordered.label[pairs.first] == truth.label[pairs.second]
+    np.maximum.at(best_of_class, pairs.first[of_class], pairs.tiou[of_class])
+    same_label = best_of_class >= best
     kind = np.select(
         [best < min(tiou, background), best >= tiou],
         [KINDS.index("background"), np.where(same_label, KINDS.index("double detection"), KINDS.index("wrong label"))],
@@ -169,18 +187,18 @@ def _by_length(ordered: Detections, truth: Truth, scores: Scores, edges: Sequenc
     for low, high in pairwise(bounds.tolist()):
         inside = (length >= low) & (length < high)
         n = np.bincount(truth.label[inside], minlength=n_classes)  # (C,)
-        mine = inside[instance]
-        label = ordered.label[hit[mine]]
-        found = np.bincount(label, minlength=n_classes)
+        in_group = inside[instance]  # (H,)
+        label = ordered.label[hit[in_group]]
+        n_hits = np.bincount(label, minlength=n_classes)
         j = _nth(label)
         weighted = j / n[label] * scores.n_instances[label]  # R N
-        rank_in_group = j * (weighted + false_positives[mine]) / weighted  # j / rank is the normalised precision
+        rank_in_group = j * (weighted + false_positives[in_group]) / weighted  # j / rank is the normalised precision
         ap = average_precision(rank_in_group, label, n, "interpolated")
-        there = n > 0
-        means = (
-            (float((found / np.maximum(n, 1))[there].mean()), float(ap[there].mean())) if there.any() else (0.0, 0.0)
-        )
-        groups.append(LengthGroup(float(low), float(high), int(inside.sum()), int(there.sum()), *means))
+        classes = np.flatnonzero(n)
+        recall, mean = 0.0, 0.0
+        if len(classes):
+            recall, mean = float((n_hits[classes] / n[classes]).mean()), float(ap[classes].mean())
+        groups.append(LengthGroup(float(low), float(high), int(inside.sum()), len(classes), recall, mean))
     return groups
 
 

@@ -33,8 +33,14 @@ class Pairs(NamedTuple):
 def overlapping(first: Segments, second: Segments, floor: float = 0.0, hull: bool = False) -> Pairs:
     """All pairs of one group with tIoU > 0 and >= `floor`.
 
-    Union is the sum of lengths less the intersection, or with `hull` the span from the first start to the last end
-    (equal but for the last bit). A segment without length overlaps nothing: 0/0 counts as 0.
+    A segment without length, or one that ends before it starts, overlaps nothing.
+
+    Args:
+        first: N segments.
+        second: M segments.
+        floor: the least tIoU.
+        hull: measure the union from the first start to the last end, not as the sum of lengths less the intersection
+            (equal but for the last bit).
     """
     peopled = np.bincount(second.group, minlength=int(first.group.max(initial=-1)) + 1) > 0
     asked = np.flatnonzero(peopled[first.group]) if len(first.group) else np.empty(0, np.int64)
@@ -82,9 +88,15 @@ def _candidates(first: Segments, second: Segments) -> tuple[np.ndarray, np.ndarr
 
 
 def ranked(group: np.ndarray, value: np.ndarray, tie: np.ndarray | None = None) -> np.ndarray:
-    """Order by `group` (N,) int, then from the highest `value` (N,), then by `tie` (default: as they stand).
+    """Order by group, then from the highest value, equal values by `tie`: a lexsort, but faster where ties are rare.
 
-    The same as a lexsort, but faster: ties are rare and sorted apart.
+    Args:
+        group: (N,) int, from 0.
+        value: (N,) float.
+        tie: (N,) int; default: as they stand.
+
+    Returns:
+        (N,) positions.
     """
     order = np.argsort(-value)  # vectorised, but in ties in any order
     same = value[order[1:]] == value[order[:-1]]
@@ -169,7 +181,7 @@ def assign(chooser: np.ndarray, choice: np.ndarray) -> np.ndarray:
 
     Args:
         chooser: (P,) int, sorted; the smaller number chooses earlier.
-        choice: (P,) int, what a chooser would take, from the most to the least wanted.
+        choice: (P,) int, what a chooser would take, from the most to the least liked.
 
     Returns:
         (H,) sorted positions in the two arrays.
@@ -182,10 +194,10 @@ def assign(chooser: np.ndarray, choice: np.ndarray) -> np.ndarray:
     )  # the pair that has this choice; an earlier pair is an earlier chooser
     asking = np.flatnonzero(np.append(True, chooser[1:] != chooser[:-1]))
     while len(asking):
-        wanted = choice[asking]
-        before = holder[wanted]
-        np.minimum.at(holder, wanted, asking)
-        after = holder[wanted]
+        asked = choice[asking]
+        before = holder[asked]
+        np.minimum.at(holder, asked, asking)
+        after = holder[asked]
         refused = asking[after != asking]
         ousted = np.unique(before[(before != after) & (before != nobody)])
         last = np.concatenate([refused, ousted])

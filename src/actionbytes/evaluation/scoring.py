@@ -71,9 +71,9 @@ def in_scoring_order(
     return replace(kept.take(_order(kept, protocol)), excluded=excluded)
 
 
-def _renumbered(column: NDArray[np.int64], names: list[str], wanted: list[str]) -> NDArray[np.int64]:
-    """Indices into `names` as indices into `wanted`, -1 for names it does not have."""
-    index = {name: i for i, name in enumerate(wanted)}
+def _renumbered(column: NDArray[np.int64], names: list[str], target: list[str]) -> NDArray[np.int64]:
+    """Indices into `names` as indices into `target`, -1 for names it does not have."""
+    index = {name: i for i, name in enumerate(target)}
     numbers: NDArray[np.int64] = np.array([index.get(name, -1) for name in names] or [-1], np.int64)[column]
     return numbers
 

@@ -127,8 +127,8 @@ def making_of(
     values = with_overrides(values, settings)
     for stream in validated(FeatureKind, values.get("features"), "--set").streams:
         if stream not in values["weights"]:
-            what = f"no --weights-{stream}: name its weights (published .pt or .safetensors)"
-            raise UserError(f"{what}, or a --run that has them")
+            missing = f"no --weights-{stream}: name its weights (published .pt or .safetensors)"
+            raise UserError(f"{missing}, or a --run that has them")
     return validated(MadeWith, values, "--set")
 
 

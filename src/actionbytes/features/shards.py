@@ -12,10 +12,11 @@ from typing import TypeVar
 
 import numpy as np
 
-from actionbytes.data.manifests import Entry, Status, read_status, write_rows
+from actionbytes.data.manifests import Entry, Status, read_status
 from actionbytes.features.extract import TooShort, video_features
 from actionbytes.features.made_with import MadeWith
 from actionbytes.features.store import iterate_shards, write_shard
+from actionbytes.files import write_rows
 from actionbytes.recipes import Recipe, plain
 from actionbytes.video.clips import Clip, write_clip
 from actionbytes.video.decode import BrokenVideo

@@ -1,7 +1,7 @@
 """A world in a box: seeded videos, rendered to real files, with the structure that localization methods exploit.
 
-`world` says what there is (sub-actions, classes, datasets, parameters), `script` what happens in each video, `figure`
-and `scene` how it looks, `render` writes files, `vocabulary` word vectors, `sheet` a picture. See docs/mini-world.md.
+`world` declares sub-actions, classes, datasets and parameters, `script` what happens in each video, `figure` and
+`scene` how it looks; `render` writes the files, `vocabulary` the word vectors. See docs/mini-world.md.
 """
 
 from actionbytes.mini.world import DATASETS, MiniWorld

@@ -1,7 +1,7 @@
-"""How the figure of the mini world moves and looks: poses by angles, joints by forward kinematics, drawing.
+"""How the figure of the mini world moves and looks: poses as angles, joints by forward kinematics, drawing.
 
-Lengths are in figure heights, the origin is on the ground below the figure, y points up; an angle of 0 points down and
-grows towards the side that the figure faces.
+Lengths are in figure heights; the origin is on the ground below the figure and y points up. An angle of 0 points down
+and grows towards the side that the figure faces.
 """
 
 from collections.abc import Callable
@@ -171,7 +171,16 @@ MOTIONS: dict[str, tuple[Callable[[np.ndarray, float], dict[str, np.ndarray]], f
 
 
 def joints_of(motion: str, cycles: np.ndarray, size: float) -> np.ndarray:
-    """Joints (N, 15, 2) of a motion after so many of its `cycles` (N,); standing on the ground but for jumps."""
+    """Positions of the joints of a figure in motion.
+
+    Args:
+        motion: A key of MOTIONS.
+        cycles: How many cycles of the motion have passed, (N,).
+        size: Size of the movement, about 1.
+
+    Returns:
+        Joints (N, 15, 2) in figure heights; the lowest one is on the ground except in jumps.
+    """
     pose = MOTIONS[motion][0](2 * np.pi * cycles, size)
     lean, turn, width = pose["lean"], pose["turn"], pose["width"]
 
@@ -216,7 +225,8 @@ def draw_figure(frame: np.ndarray, joints: np.ndarray, scale: float, skin: Colou
 
 
 def _darker(colour: Colour) -> Colour:
-    return tuple(int(0.7 * channel) for channel in colour)
+    red, green, blue = (int(0.7 * channel) for channel in colour)
+    return red, green, blue
 
 
 def _limb(frame: np.ndarray, points: np.ndarray, colour: Colour, thickness: int) -> None:
@@ -235,8 +245,8 @@ def draw_prop(frame: np.ndarray, joints: np.ndarray, scale: float, prop: str) ->
         _limb(frame, np.round(np.stack([start, end]) * 16).astype(np.int32), colour, thickness)
 
     def disc(centre: np.ndarray, radius: float, thickness: int = -1) -> None:
-        where = np.round(centre * 16).astype(int).tolist()
-        cv2.circle(frame, where, max(16, round(radius * scale * 16)), colour, thickness, cv2.LINE_AA, 4)
+        point = np.round(centre * 16).astype(int).tolist()
+        cv2.circle(frame, point, max(16, round(radius * scale * 16)), colour, thickness, cv2.LINE_AA, 4)
 
     if prop == "bar":  # with a weight at each end
         ends = hand - 0.3 * scale * across, hand + 0.3 * scale * across

@@ -1,33 +1,32 @@
-"""From scripts to files: frames, H.264 in MP4, annotations, list of videos; same bytes for any number of workers."""
+"""Scripts to files: H.264 video in MP4, annotations, list of videos; the same bytes for any number of workers."""
 
-import csv
 import hashlib
-import io
 import json
 import multiprocessing
 import os
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict, replace
 from fractions import Fraction
 from functools import partial
 from pathlib import Path
+from typing import Any
 
 import av
 import cv2
 import numpy as np
 
 from actionbytes.errors import UserError
-from actionbytes.files import write_file
+from actionbytes.files import read_csv, whole, write_csv, write_text
 from actionbytes.mini.figure import MOTIONS, SKINS, draw_figure, draw_prop, joints_of
 from actionbytes.mini.scene import scene_canvas
 from actionbytes.mini.script import TICKS, Script, scripts
 from actionbytes.mini.world import OUTFITS, SUB_ACTIONS, MiniWorld, dataset_named
-from actionbytes.recipes import STAGES, digest
+from actionbytes.progress import Progress, silent
+from actionbytes.recipes import VERSIONS, digest
 
 COLUMNS = ("video", "subset", "file", "bytes", "sha256", "seconds", "fps", "width", "height")
-MARK = "mini world "  # opens the comment in our files; the digest of what they were made from follows
+MARK = "mini world "  # start of the comment in each MP4 file; the digest of its script follows
 CUTS = frozenset({"passerby", "empty", "elsewhere"})  # a cut of the camera leads there and back
 BLEND = 0.14  # seconds around a change of motion in which one pose flows into the next
 FIGURE = 0.67  # height of the figure, of the shorter side
@@ -85,17 +84,17 @@ def _motion(script: Script, times: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
             for near in (max(0, index - 1), min(last, index + 1))
         ]
         soft = [min(value, 0.45 * (stretch.end - stretch.start)) for value in soft]
-        here = np.flatnonzero((times > stretch.start - soft[0] - 1e-9) & (times < stretch.end + soft[1] - 1e-9))
-        if not len(here):
+        visible = np.flatnonzero((times > stretch.start - soft[0] - 1e-9) & (times < stretch.end + soft[1] - 1e-9))
+        if not len(visible):
             continue
-        part = (times[here] - stretch.start) / (stretch.end - stretch.start)
-        cycles = stretch.phase + part * stretch.cycles * MOTIONS[stretch.motion][1]
+        passed = (times[visible] - stretch.start) / (stretch.end - stretch.start)
+        cycles = stretch.phase + passed * stretch.cycles * MOTIONS[stretch.motion][1]
         pose = joints_of(stretch.motion, cycles, stretch.size)
         if stretch.motion == "passerby":
-            pose[..., 0] += (1.9 * part - 0.95)[:, None]
-        weight = _ramp(times[here] - stretch.start, soft[0]) * _ramp(stretch.end - times[here], soft[1])
-        joints[here] += weight[:, None, None] * pose
-        total[here] += weight
+            pose[..., 0] += (1.9 * passed - 0.95)[:, None]
+        weight = _ramp(times[visible] - stretch.start, soft[0]) * _ramp(stretch.end - times[visible], soft[1])
+        joints[visible] += weight[:, None, None] * pose
+        total[visible] += weight
     return joints / np.maximum(total, 1e-9)[:, None, None], which
 
 
@@ -108,7 +107,7 @@ def _ramp(distance: np.ndarray, width: float) -> np.ndarray:
 
 
 def _camera(script: Script, times: np.ndarray, which: np.ndarray, rng: np.random.Generator) -> np.ndarray:
-    """Centre (x, y) on the canvas and zoom at each time (T, 3): shots from near and far, a hand that shakes, pans."""
+    """Centre (x, y) on the canvas and zoom at each time, (T, 3): shots, camera shake and pans."""
     look, width, height = script.look, script.width, script.height
     speed, start, strength = rng.uniform(0.15, 1.3, (3, 4)), rng.uniform(0, 7, (3, 4)), rng.normal(0, 0.5, (3, 4))
     sway = (strength * np.sin(2 * np.pi * speed * times[:, None, None] + start)).sum(-1)  # (T, 3)
@@ -120,14 +119,24 @@ def _camera(script: Script, times: np.ndarray, which: np.ndarray, rng: np.random
     camera[:, 0] += width * np.array([shot.side for shot in script.shots])[shot]
     for index, stretch in enumerate(script.stretches):
         if stretch.motion == "pan":
-            here = which == index
-            part = (times[here] - stretch.start) / (stretch.end - stretch.start)
-            camera[here, 0] += width * 0.3 * np.sin(np.pi * part) * (1 if stretch.phase < 0.5 else -1)
+            panning = which == index
+            passed = (times[panning] - stretch.start) / (stretch.end - stretch.start)
+            camera[panning, 0] += width * 0.3 * np.sin(np.pi * passed) * (1 if stretch.phase < 0.5 else -1)
     return camera
 
 
 def encode(script: Script, path: Path, mark: str = "", picture: bool = True, moov_first: bool = False) -> None:
-    """Write the script's video as H.264 (and AAC) in MP4, with exact presentation times; one thread, so same bytes."""
+    """Write the video of a script as H.264 (and AAC) in MP4, with exact presentation times.
+
+    Encoding uses one thread, because more would make the bytes depend on their number.
+
+    Args:
+        script: What the video shows.
+        path: The file to write, whatever its ending.
+        mark: Comment in the file.
+        picture: False: sound alone.
+        moov_first: Put the index before the frames, so that a truncated file still opens.
+    """
     options = {"video_track_timescale": str(TICKS), "fflags": "+bitexact"}
     if moov_first:
         options["movflags"] = "+faststart"
@@ -147,20 +156,22 @@ def encode(script: Script, path: Path, mark: str = "", picture: bool = True, moo
                 "x264-params": "threads=1:lookahead-threads=1",
             }
             for image, start in zip(frames_of(script), script.ticks[:-1], strict=True):
-                frame = av.VideoFrame.from_ndarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), format="yuv420p")
+                pixels = np.asarray(cv2.cvtColor(image, cv2.COLOR_RGB2YUV_I420), np.uint8)
+                frame = av.VideoFrame.from_ndarray(pixels, format="yuv420p")
                 frame.pts, frame.time_base = start, Fraction(1, TICKS)
                 container.mux(_lasting(video.encode(frame), script))
             container.mux(_lasting(video.encode(), script))
         if sound:
             sound.bit_rate = 24_000
-            for frame in _sound(script):
-                container.mux(sound.encode(frame))
+            for samples in _sound(script):
+                container.mux(sound.encode(samples))
             container.mux(sound.encode())
 
 
-def _lasting(packets: list[av.Packet], script: Script) -> list[av.Packet]:
-    """Packets that know how long they are shown, or the last one of a variable rate would last as the one before."""
+def _lasting(packets: "list[av.Packet[Any]]", script: Script) -> "list[av.Packet[Any]]":
+    """The packets with their durations, which the muxer would otherwise guess for the last frame of a variable rate."""
     for packet in packets:
+        assert packet.pts is not None
         frame = bisect_left(script.ticks, packet.pts)
         packet.duration = script.ticks[frame + 1] - script.ticks[frame]
     return packets
@@ -178,7 +189,7 @@ def _sound(script: Script) -> Iterator[av.AudioFrame]:
 
 
 def _write_broken(script: Script, path: Path) -> None:
-    """A file with the script's defect; a "missing" one is not written."""
+    """Write a file with the defect that the script asks for; "missing" writes none."""
     if script.broken == "zero-byte":
         path.write_bytes(b"")
     elif script.broken == "truncated":
@@ -191,14 +202,17 @@ def _write_broken(script: Script, path: Path) -> None:
 
 
 def write_video(script: Script, folder: Path) -> dict[str, str | int | float]:
-    """Render to `folder/<id>.mp4` unless that file is whole and of this very script; return its row of videos.csv."""
+    """Render to `folder/<id>.mp4` unless that file is whole and of the same script; return its row of videos.csv."""
     path = folder / f"{script.id}.mp4"
-    mark = MARK + digest([STAGES["render"], asdict(script)], 64)
+    mark = MARK + digest([VERSIONS["render"], asdict(script)], 64)
     if script.broken == "missing":
         path.unlink(missing_ok=True)
     elif script.broken or _mark_of(path) != mark:
-        with _atomic(path) as part:
-            _write_broken(script, part) if script.broken else encode(script, part, mark)
+        with whole(path) as partial:
+            if script.broken:
+                _write_broken(script, partial)
+            else:
+                encode(script, partial, mark)
     content = path.read_bytes() if path.exists() else None
     return {
         "video": script.id,
@@ -214,7 +228,7 @@ def write_video(script: Script, folder: Path) -> dict[str, str | int | float]:
 
 
 def _mark_of(path: Path) -> str:
-    """What a whole file says it was made from; "" for anything else."""
+    """The comment of a readable video file; "" for anything else."""
     try:
         with av.open(str(path)) as container:
             return container.metadata.get("comment", "")
@@ -226,69 +240,72 @@ def render_dataset(
     parameters: MiniWorld,
     dataset: str,
     folder: Path,
-    progress: Callable[[int, int], None] | None = None,
+    progress: Progress = silent,
     workers: int = 1,
 ) -> None:
     """Write `videos/*.mp4`, `annotations.json`, `sub_actions.json` and `videos.csv` of a dataset into `folder`.
 
-    A killed call continues where it was; `progress(done, total)` is called after every video. A dataset that labels
-    another's videos anew has no `videos/`: its videos.csv points to `../<other>/videos`, which must be rendered before.
+    A call that was killed can be repeated: whole videos are kept. A dataset that annotates the videos of another has no
+    `videos/`: its videos.csv points to `../<other>/videos`, which must have been rendered.
+
+    Args:
+        parameters: Size and difficulty of the world.
+        dataset: A key of DATASETS.
+        folder: Folder of the dataset; made if needed.
+        progress: Called after each video.
+        workers: Number of processes; the files do not depend on it.
+
+    Raises:
+        UserError: No such dataset, or the other dataset is not there or is of other parameters.
     """
-    spec, all_scripts = dataset_named(dataset), list(scripts(parameters, dataset))
+    declared, all_scripts = dataset_named(dataset), list(scripts(parameters, dataset))
     folder.mkdir(parents=True, exist_ok=True)
-    if spec.videos_of:
-        rows = _rows_of_other(folder.parent / spec.videos_of, [script.id for script in all_scripts])
+    if declared.videos_of:
+        rows = _rows_of_other(folder.parent / declared.videos_of, [script.id for script in all_scripts])
     else:
         rows = _render_all(all_scripts, folder / "videos", progress, workers)
     truth = {
-        "annotations.json": _database(all_scripts, spec.labels, spec.parts),
+        "annotations.json": _database(all_scripts, declared.labels, declared.parts),
         "sub_actions.json": _database(all_scripts, {}, {name: name for name in SUB_ACTIONS}),
     }
     for name, content in truth.items():
-        write_file(folder / name, json.dumps(content, indent=1) + "\n")
-    table = io.StringIO()
-    writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(rows)
-    write_file(folder / "videos.csv", table.getvalue())
+        write_text(folder / name, json.dumps(content, indent=1) + "\n")
+    write_csv(folder / "videos.csv", rows, COLUMNS)
 
 
-def _render_all(
-    all_scripts: list[Script], folder: Path, progress: Callable[[int, int], None] | None, workers: int
-) -> list[dict]:
+def _render_all(all_scripts: list[Script], folder: Path, progress: Progress, workers: int) -> list[dict[str, Any]]:
+    """The rows of videos.csv of rendered videos, after removing leftovers; files of other origin stay."""
     folder.mkdir(parents=True, exist_ok=True)
-    wanted = {f"{script.id}.mp4" for script in all_scripts}
-    for path in folder.iterdir():  # left by a killed call, or of other parameters; files that are not ours stay
-        if path.match(".*.mp4.*.part") or (path.name not in wanted and _mark_of(path).startswith(MARK)):
+    names = {f"{script.id}.mp4" for script in all_scripts}
+    for path in folder.iterdir():
+        unfinished = path.match(".*.mp4.*.part")
+        if unfinished or (path.name not in names and _mark_of(path).startswith(MARK)):
             path.unlink()
-    work, rows = partial(write_video, folder=folder), []
+    render, rows = partial(write_video, folder=folder), []
 
-    def gather(results: Iterable[dict]) -> None:
+    def gather(results: Iterable[dict[str, Any]]) -> None:
         for row in results:
             rows.append(row)
-            if progress:
-                progress(len(rows), len(all_scripts))
+            progress(len(rows), len(all_scripts))
 
     if workers <= 1:
-        gather(map(work, all_scripts))
+        gather(map(render, all_scripts))
     else:  # fork: a worker must not import the caller's script again
         with multiprocessing.get_context("fork").Pool(workers) as pool:
-            gather(pool.imap(work, all_scripts, chunksize=1))
+            gather(pool.imap(render, all_scripts, chunksize=1))
     return rows
 
 
-def _rows_of_other(folder: Path, ids: list[str]) -> list[dict]:
-    try:
-        with (folder / "videos.csv").open(newline="", encoding="utf-8") as file:
-            rows = list(csv.DictReader(file))
-    except FileNotFoundError:
-        raise UserError(f"{folder / 'videos.csv'}: not there yet; render {folder.name} first") from None
+def _rows_of_other(folder: Path, ids: list[str]) -> list[dict[str, Any]]:
+    if not (folder / "videos.csv").exists():
+        raise UserError(f"{folder / 'videos.csv'}: not there yet; render {folder.name} first")
+    rows = read_csv(folder / "videos.csv", COLUMNS)
     if [row["video"] for row in rows] != ids:
         raise UserError(f"{folder / 'videos.csv'}: of other parameters; render {folder.name} again first")
     return [{**row, "file": f"../{folder.name}/{row['file']}"} for row in rows]
 
 
-def _database(all_scripts: list[Script], labels: dict[str, str], parts: dict[str, str]) -> dict:
+def _database(all_scripts: list[Script], labels: dict[str, str], parts: dict[str, str]) -> dict[str, Any]:
     """ActivityNet JSON: instances of the classes in `labels`, and stretches of the sub-actions in `parts`."""
     named = {motion: label for label, motion in parts.items()}
     database = {}
@@ -312,20 +329,10 @@ def _database(all_scripts: list[Script], labels: dict[str, str], parts: dict[str
                 if end > start
             ],
         }
-    return {"version": f"mini {STAGES['render']}", "database": database}
+    return {"version": f"mini {VERSIONS['render']}", "database": database}
 
 
 def _snapped(script: Script, start: float, end: float) -> tuple[float, float]:
-    where = np.searchsorted(script.ticks, [start * TICKS - 1e-3, end * TICKS - 1e-3]).clip(max=script.frames)
-    return script.ticks[where[0]] / TICKS, script.ticks[where[1]] / TICKS
-
-
-@contextmanager
-def _atomic(path: Path) -> Iterator[Path]:
-    """A temporary path beside `path` that takes its place when the block ends well."""
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    """The presentation times of the first frames at or after `start` and `end`."""
+    frames = np.searchsorted(script.ticks, [start * TICKS - 1e-3, end * TICKS - 1e-3]).clip(max=script.frames)
+    return script.ticks[frames[0]] / TICKS, script.ticks[frames[1]] / TICKS

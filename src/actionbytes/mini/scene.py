@@ -1,4 +1,4 @@
-"""Where the videos of the mini world take place: eight places, each a wall and a floor with their own patterns."""
+"""Scenes of the mini world: eight places, each a wall and a floor with a pattern."""
 
 import cv2
 import numpy as np
@@ -17,7 +17,7 @@ PLACES: dict[str, tuple[Colour, Colour, str, str]] = {  # wall, floor, pattern o
 
 
 def scene_canvas(scene: str, width: int, height: int, rng: np.random.Generator) -> np.ndarray:
-    """A picture (2 * height, 2 * width, 3) uint8 of the scene, whose floor begins a little below the middle."""
+    """A picture (2 * height, 2 * width, 3) uint8 of the scene; the floor begins a little below the middle."""
     wall, floor, above, below = PLACES[scene]
     tall, wide = 2 * height, 2 * width
     horizon = round(height * rng.uniform(1.1, 1.2))

@@ -44,8 +44,8 @@ class Stretch:
 
 
 @dataclass(frozen=True)
-class Instance:
-    """One action instance, in seconds; its walk is among the stretches."""
+class ScriptedInstance:
+    """One action instance, in seconds; its sub-actions are among the stretches."""
 
     label: str
     action: str
@@ -55,7 +55,7 @@ class Instance:
 
 @dataclass(frozen=True)
 class Shot:
-    """From `start` (seconds) on, the camera films from here: nearer or farther, to one side."""
+    """The camera's position from `start` (seconds) until the next shot: how near, and how far to one side."""
 
     start: float
     zoom: float
@@ -67,7 +67,7 @@ FIXED = Shot(0.0, 1.0, 0.0)  # a camera that stays where it is
 
 @dataclass(frozen=True)
 class Look:
-    """What does not change within a video. Gap values are 0 in the middle of the trimmed clips."""
+    """What does not change within a video."""
 
     prop: str
     outfit: str
@@ -96,20 +96,23 @@ class Script:
     look: Look
     shots: tuple[Shot, ...]
     stretches: tuple[Stretch, ...]
-    instances: tuple[Instance, ...]
+    instances: tuple[ScriptedInstance, ...]
     seed: tuple[int, ...]
     broken: str | None = None
 
     @property
     def duration(self) -> float:
+        """Length in seconds."""
         return self.ticks[-1] / TICKS
 
     @property
     def frames(self) -> int:
+        """Number of frames."""
         return len(self.ticks) - 1
 
     @property
     def fps(self) -> float:
+        """Mean frame rate, in frames per second."""
         return self.frames / self.duration
 
 
@@ -118,7 +121,7 @@ def _seed(parameters: MiniWorld, *names: str) -> tuple[int, ...]:
 
 
 def scripts(parameters: MiniWorld, name: str) -> Iterator[Script]:
-    """The scripts of all videos of a dataset, subset by subset; classes are dealt evenly."""
+    """The scripts of all videos of a dataset, subset by subset; every class gets the same number of videos."""
     dataset = dataset_named(name)
     if dataset.videos_of:
         yield from scripts(parameters, dataset.videos_of)
@@ -126,7 +129,8 @@ def scripts(parameters: MiniWorld, name: str) -> Iterator[Script]:
     for subset in dataset.subsets:
         count = getattr(parameters, subset.count)
         broken = parameters.broken if (name, subset.name) == ("thumos14", "test") else 0
-        rng, dealt = np.random.default_rng(_seed(parameters, name, subset.name)), []
+        rng = np.random.default_rng(_seed(parameters, name, subset.name))
+        dealt: list[str] = []  # classes that remain to be dealt in this round
         for number in range(1, count + broken + 1):
             dealt = dealt or rng.permutation(list(dataset.labels)).tolist()
             script_id = dataset.video_id.format(subset=subset.name, number=number)
@@ -170,14 +174,14 @@ def _script(
     for name, start, end in spans:
         stretches += _background(at, start, dataset.trimmed, look.prop, parameters, rng)
         start, end = (start, end) if dataset.trimmed else _on_frames((start, end), ticks)
-        instance = Instance(name, dataset.labels[name], start, end)
+        instance = ScriptedInstance(name, dataset.labels[name], start, end)
         instances.append(instance)
         prop = look.prop if name == label else ACTIONS[instance.action].prop
         stretches += _walks(instance, prop, parameters, rng)
         at = end
     stretches += _background(at, duration, dataset.trimmed, look.prop, parameters, rng)
     if dataset.trimmed:  # a clip carries its label as a whole
-        instances = [Instance(label, dataset.labels[label], 0.0, duration)]
+        instances = [ScriptedInstance(label, dataset.labels[label], 0.0, duration)]
     return Script(
         script_id,
         subset,
@@ -197,7 +201,7 @@ def _script(
 
 def _ticks(rate: str, seconds: float, rng: np.random.Generator) -> tuple[int, ...]:
     """Presentation times of all frames, and the end of the last one."""
-    if rate == "variable":  # as phones write it: mostly even, a few frames long, now and then one much longer
+    if rate == "variable":  # as phones record: mostly even, some frames longer, a few much longer
         steps = rng.choice([3000, 3600, 4500, 9000], p=[0.5, 0.3, 0.15, 0.05], size=int(seconds * 30) + 1)
         steps = steps[: max(2, int(np.searchsorted(np.cumsum(steps), seconds * TICKS)))]
     else:
@@ -207,8 +211,8 @@ def _ticks(rate: str, seconds: float, rng: np.random.Generator) -> tuple[int, ..
 
 def _on_frames(times: tuple[float, float], ticks: tuple[int, ...]) -> tuple[float, float]:
     """Each time moved to the presentation time of the first frame at or after it."""
-    where = np.searchsorted(ticks, [time * TICKS for time in times]).clip(max=len(ticks) - 1)
-    return ticks[where[0]] / TICKS, ticks[where[1]] / TICKS
+    frames = np.searchsorted(ticks, [time * TICKS for time in times]).clip(max=len(ticks) - 1)
+    return ticks[frames[0]] / TICKS, ticks[frames[1]] / TICKS
 
 
 def _clip_spans(label: str, duration: float, rng: np.random.Generator) -> list[tuple[str, float, float]]:
@@ -231,10 +235,10 @@ def _short_spans(
     count = int(rng.integers(3, 13))
     lengths: list[float] = []
     while len(lengths) < count:
-        kind = rng.random()
-        if kind < 0.07:
+        draw = rng.random()
+        if draw < 0.07:
             length = rng.uniform(0.36, 0.62)
-        elif kind < 0.13:
+        elif draw < 0.13:
             length = rng.uniform(9.0, 24.0)
         else:
             length = float(np.clip(rng.lognormal(1.15, 0.5), 0.8, 9.0))
@@ -273,7 +277,7 @@ def _placed(
     return spans
 
 
-def _walks(instance: Instance, prop: str, parameters: MiniWorld, rng: np.random.Generator) -> list[Stretch]:
+def _walks(instance: ScriptedInstance, prop: str, parameters: MiniWorld, rng: np.random.Generator) -> list[Stretch]:
     """The ordered walk of an action, repeated when the instance is long, each sub-action at its own speed."""
     walk = ACTIONS[instance.action].walk
     length = instance.end - instance.start
@@ -334,7 +338,7 @@ def _look(parameters: MiniWorld, action: Action, trimmed: bool, rng: np.random.G
 
 
 def _shots(parameters: MiniWorld, duration: float, rng: np.random.Generator) -> tuple[Shot, ...]:
-    """Cuts of the camera at random times, whatever happens there: near ones and far ones, as in broadcasts."""
+    """Camera shots of random length, near and far, as in broadcasts; cuts do not depend on what happens."""
     shots, at = [], 0.0
     while at < duration:
         zoom = float(np.exp(rng.uniform(*np.log(parameters.shot_zoom))))
@@ -343,6 +347,6 @@ def _shots(parameters: MiniWorld, duration: float, rng: np.random.Generator) -> 
     return tuple(shots)
 
 
-def _kept(own: str, share: float, anything: tuple[str, ...], rng: np.random.Generator) -> str:
-    """What belongs to the action in `share` of the videos, else (and where nothing does) anything."""
-    return own if rng.random() < share and own else str(rng.choice(anything))
+def _kept(usual: str, share: float, anything: tuple[str, ...], rng: np.random.Generator) -> str:
+    """`usual` in this `share` of the videos; otherwise, and where it is empty, a random choice."""
+    return usual if rng.random() < share and usual else str(rng.choice(anything))

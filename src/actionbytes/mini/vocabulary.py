@@ -1,12 +1,12 @@
 """Word vectors of the mini world: words of actions that share motions and props lie closer (docs/mini-world.md)."""
 
-import os
 import zlib
 from pathlib import Path
 
 import numpy as np
 
 from actionbytes.data.words import words_of
+from actionbytes.files import whole
 from actionbytes.mini.world import ACTIONS, DATASETS, MiniWorld
 
 MISSING = frozenset({"shotput", "snatch"})  # words that the vocabulary lacks, as real ones lack some
@@ -21,26 +21,21 @@ SUB_ACTION_WORDS = {"run": "run", "jump": "jump", "throw": "throw", "body": "rol
 def write_word_vectors(parameters: MiniWorld, path: Path) -> None:
     """Write a word2vec file, text if the name ends in `.txt`, else binary; same parameters, same bytes."""
     vectors = word_vectors(parameters)
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_name(f".{path.name}.{os.getpid()}.part")
-    try:
-        with part.open("wb") as file:
-            file.write(f"{len(vectors)} {parameters.word_dimensions}\n".encode())
-            for word, vector in vectors.items():
-                if path.suffix == ".txt":
-                    file.write(f"{word} {' '.join(f'{value:.6f}' for value in vector)}\n".encode())
-                else:
-                    file.write(word.encode() + b" " + vector.astype("<f4").tobytes() + b"\n")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    with whole(path) as partial, partial.open("wb") as file:
+        file.write(f"{len(vectors)} {parameters.word_dimensions}\n".encode())
+        for word, vector in vectors.items():
+            if path.suffix == ".txt":
+                file.write(f"{word} {' '.join(f'{value:.6f}' for value in vector)}\n".encode())
+            else:
+                file.write(word.encode() + b" " + vector.astype("<f4").tobytes() + b"\n")
 
 
 def word_vectors(parameters: MiniWorld) -> dict[str, np.ndarray]:
-    """Vectors (word_dimensions,) float32 of all words of all class names but MISSING, and of some OTHERS.
+    """Vectors (word_dimensions,) float32 of the words of all class names except MISSING, and of OTHERS.
 
-    A word means the actions that it names, in whatever dataset (endings aside); an action means its motions, its prop
-    and itself; a share of noise comes on top, and a part that all words have in common, as in real vectors.
+    The vector of a word is the mean over the actions that it names in any dataset, endings aside. The vector of an
+    action is the sum of those of its motions, of its prop and of one of its own. Noise is added, and a part that all
+    words share, as in real word vectors.
     """
     meanings: dict[str, list[str]] = {}  # stem -> actions
     spelled: dict[str, None] = {}  # an ordered set of words

@@ -1,8 +1,8 @@
 """What there is in the mini world: sub-actions, action classes, datasets and their parameters.
 
-An action class is an ordered walk through three of ten shared sub-actions, with a prop, an outfit and a scene that it
-shares with other classes, or one sub-action all through: no single chunk of a video names the class for certain, as in
-reality (docs/mini-world.md).
+An action class is an ordered walk through three of ten shared sub-actions, with a prop, an outfit and a scene that
+other classes have too, or one sub-action throughout. As in real videos, no single snippet identifies the class for
+certain (docs/mini-world.md).
 """
 
 from dataclasses import dataclass, field
@@ -21,7 +21,7 @@ SCENES = ("gym", "stadium", "field", "court", "lawn", "hall", "pool", "street")
 
 
 class Action(NamedTuple):
-    """One action of the world, whatever a dataset calls it; an empty prop, outfit or scene may be any."""
+    """One action of the world, whatever a dataset calls it; an empty prop, outfit or scene stands for any."""
 
     walk: tuple[str, str, str]
     prop: str
@@ -62,7 +62,7 @@ ACTIONS = {
     "hula hooping": _action("spin wave crouch", "hoop", "yellow", "street"),
     "catching or throwing frisbee": _action("throw run crouch", "disc", "green", "lawn"),
     "catching or throwing baseball": _action("kick swing throw", "ball", "white", "field"),
-    # in the source dataset too: one motion all through, by anybody, anywhere, as Kinetics has "squat" and "clapping"
+    # also in the source dataset: one motion throughout, in any outfit and scene, like "squat" in Kinetics
     "squatting": _motion("crouch"),
     "jumping": _motion("jump"),
     "swinging arms": _motion("swing"),
@@ -82,8 +82,9 @@ ACTIONS = {
 SOURCE = tuple(ACTIONS)[:32]
 
 
-class Subset(NamedTuple):
-    """A subset of a dataset: its name there, and the parameters that say how many videos and how long."""
+@dataclass(frozen=True)
+class Subset:
+    """A subset of a dataset, and the fields of `MiniWorld` that say how many videos it has and how long they are."""
 
     name: str
     count: str
@@ -99,7 +100,7 @@ class Dataset:
     video_id: str  # format of ids
     trimmed: bool = False
     long: bool = False  # one or two merged instances a video, each a large part of it
-    videos_of: str | None = None  # labels another dataset's videos anew
+    videos_of: str | None = None  # the dataset whose videos this one annotates with other classes
     parts: dict[str, str] = field(default_factory=dict)  # class names that are a sub-action
 
 
@@ -129,7 +130,7 @@ _ACTIVITYNET12 = {
     "Hopscotch": "hopscotch",
     "Tumbling": "tumbling",
 }
-_ACTIVITYNET13 = {  # no word that the other datasets lack: word vectors stay as they are
+_ACTIVITYNET13 = {  # only words of the other datasets: a new word would change all word vectors
     "Clean and jerk": "clean and jerk",
     "Long jump": "long jump",
     "Playing badminton": "playing badminton",
@@ -197,41 +198,69 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class MiniWorld(Parameters):
-    """Size, lengths and difficulty of the mini world. Table 1 of ActionBytes needs about 219 000 of its frames."""
+    """Size and difficulty of the mini world. ActionBytes Table 1 needs about 219 000 of its frames."""
 
-    seed: int = Field(0, ge=0, description="seed of everything in the world; each video has its own generator")
-    short_side: int = Field(64, ge=32, le=512, multiple_of=8, description="shortest frame side of any video, pixels")
-    pretraining_clips: Count = Field(1024, description="kinetics400 training clips: they teach the backbone")
-    pretraining_seconds: Seconds = Field((1.8, 2.2), description="shortest and longest of these clips")
-    clips: Count = Field(512, description="kinetics400 validation clips: they teach the methods, methods.md 0.0")
-    clip_seconds: Seconds = Field((5.0, 7.0), description="shortest and longest of these clips (10 s in Kinetics)")
-    thumos14_validation_videos: Count = Field(42, description="untrimmed videos for weak supervision")
-    thumos14_test_videos: Count = Field(56, description="untrimmed videos for testing")
-    thumos14_seconds: Seconds = Field((30.0, 80.0), description="shortest and longest of these videos")
-    thumos14_second_class: Share = Field(0.15, description="share of these videos that may show a second class")
+    seed: int = Field(0, ge=0, description="Seed of the whole world; each video has its own generator.")
+    short_side: int = Field(64, ge=32, le=512, multiple_of=8, description="Shortest side of any frame, in pixels.")
+    pretraining_clips: Count = Field(1024, description="Number of kinetics400 training clips; they train the backbone.")
+    pretraining_seconds: Seconds = Field((1.8, 2.2), description="Shortest and longest training clip, in seconds.")
+    clips: Count = Field(
+        512,
+        description="Number of kinetics400 validation clips; the methods learn from them, as in the ActionBytes paper.",
+    )
+    clip_seconds: Seconds = Field((5.0, 7.0), description="Shortest and longest validation clip, in seconds.")
+    thumos14_validation_videos: Count = Field(42, description="Number of untrimmed thumos14 videos to learn from.")
+    thumos14_test_videos: Count = Field(56, description="Number of untrimmed thumos14 videos to test on.")
+    thumos14_seconds: Seconds = Field((30.0, 80.0), description="Shortest and longest thumos14 video, in seconds.")
+    thumos14_second_class: Share = Field(0.15, description="Share of thumos14 videos that may show a second class.")
     thumos14_gaps: float = Field(
-        0.5, gt=0, le=100, description="evenness (Dirichlet) of the gaps between their instances; 0.5 as in THUMOS14"
+        0.5,
+        gt=0,
+        le=100,
+        description="Evenness of the gaps between thumos14 instances: concentration of a Dirichlet distribution; 0.5 "
+        "fits the gaps of the real THUMOS14.",
     )
-    activitynet12_training_videos: Count = Field(24, description="untrimmed videos for weak supervision")
-    activitynet12_validation_videos: Count = Field(24, description="untrimmed videos for testing")
-    activitynet12_seconds: Seconds = Field((14.0, 32.0), description="shortest and longest of these videos")
-    prop_shown: Share = Field(0.9, description="share of instances in which the class's prop is in view")
-    outfit_kept: Share = Field(0.5, description="share of videos in the class's outfit; others wear any")
-    scene_kept: Share = Field(0.6, description="share of videos in the class's scene; others are anywhere")
+    activitynet12_training_videos: Count = Field(
+        24, description="Number of untrimmed videos to learn from, in activitynet12 and activitynet13 each."
+    )
+    activitynet12_validation_videos: Count = Field(
+        24, description="Number of untrimmed videos to test on, in activitynet12 and activitynet13 each."
+    )
+    activitynet12_seconds: Seconds = Field(
+        (14.0, 32.0), description="Shortest and longest activitynet video, in seconds."
+    )
+    prop_shown: Share = Field(0.9, description="Share of instances in which the prop of the class is in view.")
+    outfit_kept: Share = Field(0.5, description="Share of videos in the outfit of the class; others: any.")
+    scene_kept: Share = Field(0.6, description="Share of videos in the scene of the class; others: any.")
     domain_gap: float = Field(
-        0.5, ge=0, le=3, description="how untrimmed videos differ from clips: zoom, light, shake, grain"
+        0.5,
+        ge=0,
+        le=3,
+        description="How much untrimmed videos differ from clips in zoom, light, shake and grain; 0: not at all.",
     )
-    shot_seconds: Seconds = Field((5.0, 15.0), description="shortest and longest shot of an untrimmed video's camera")
-    shot_zoom: tuple[Zoom, Zoom] = Field((0.7, 1.25), description="farthest and nearest shot of an untrimmed video")
-    variable_rate: Share = Field(0.08, description="share of videos with a variable frame rate")
-    sound: Share = Field(0.2, description="share of videos with a sound track")
-    broken: int = Field(0, ge=0, le=1000, description="broken files added to thumos14 test: 5 kinds in turn")
-    word_dimensions: int = Field(300, ge=8, le=1000, description="length of word vectors, as word2vec; methods.md 5.4")
-    word_noise: float = Field(0.6, ge=0, le=10, description="noise in word vectors, relative to their meaning")
+    shot_seconds: Seconds = Field((5.0, 15.0), description="Shortest and longest shot in untrimmed videos, in seconds.")
+    shot_zoom: tuple[Zoom, Zoom] = Field(
+        (0.7, 1.25),
+        description="Smallest and largest zoom of a shot in untrimmed videos; 1 is the view of a clip.",
+    )
+    variable_rate: Share = Field(0.08, description="Share of videos with a variable frame rate.")
+    sound: Share = Field(0.2, description="Share of videos with a sound track.")
+    broken: int = Field(
+        0,
+        ge=0,
+        le=1000,
+        description="Number of damaged files added to thumos14 test, of five kinds in turn.",
+    )
+    word_dimensions: int = Field(
+        300, ge=8, le=1000, description="Dimension of the word vectors; 300 as in the Google News vectors of word2vec."
+    )
+    word_noise: float = Field(
+        0.6, ge=0, le=10, description="Size of the noise in word vectors, relative to their meaning."
+    )
 
 
 def dataset_named(name: str) -> Dataset:
-    """The dataset of this name, or a UserError that lists those there are."""
+    """The dataset of this name; a UserError lists the known names if there is none."""
     if name not in DATASETS:
         raise UserError(f"dataset {name!r}: not in the mini world; there are {', '.join(DATASETS)}")
     return DATASETS[name]

@@ -8,10 +8,12 @@ import csv
 import io
 from collections import defaultdict
 from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
 from itertools import combinations, pairwise
 from typing import NamedTuple
 
-from actionbytes.papers.declared import Cell, Column, Paper, Row, Table
+from actionbytes.papers.declared import Paper
+from actionbytes.papers.tables import Cell, Column, Row, Table
 
 Papers = Mapping[str, Paper]
 CLIFF, CLIFF_POINTS = 2.0, 3.0  # a drop is implausible above this many times the next largest, and this many points
@@ -50,7 +52,7 @@ class Quote(NamedTuple):
         return row.source, row.rerun, column.dataset, setting, column.metric or self.table.metric, row.features
 
     @property
-    def what(self) -> str:
+    def place_in_words(self) -> str:
         """Dataset, setting, metric and cell in words."""
         _, rerun, dataset, setting, metric, features = self.result
         cell = f"@{self.cell:g}" if isinstance(self.cell, float) else f" ({self.cell})"
@@ -59,12 +61,13 @@ class Quote(NamedTuple):
 
     @property
     def doubt(self) -> str:
+        """What is written behind a number that nobody has checked against the document."""
         return " (unverified)" if self.row.unverified else ""
 
 
 def audit(papers: Papers) -> list[Finding]:
     """Every finding of every rule, rule by rule, in the order of the papers' keys; see docs/audit.md for the rules."""
-    return [finding for rule in RULES for finding in rule(papers)]
+    return [finding for rule in RULES for finding in rule.find(papers)]
 
 
 def quotations(papers: Papers) -> Iterator[Quote]:
@@ -100,7 +103,7 @@ def quotes(papers: Papers) -> Iterator[Finding]:
             yield Finding(
                 "quotes",
                 left.row.method,
-                left.what,
+                left.place_in_words,
                 str(left.value),
                 _places(camp),
                 str(right.value),
@@ -133,8 +136,7 @@ def averages(papers: Papers) -> Iterator[Finding]:
 
     With every threshold printed, that is their mean; otherwise each missing cell lies between its neighbours.
     """
-    for quote, cells in _lines(papers):
-        average = cells.pop("average", None)
+    for quote, cells, average in _lines(papers):
         thresholds = quote.column.average_over
         if average is None or not cells or min(cells) > thresholds[0] + 1e-9:
             continue
@@ -152,8 +154,7 @@ def averages(papers: Papers) -> Iterator[Finding]:
 
 def curves(papers: Papers) -> Iterator[Finding]:
     """A row that rises with tIoU, or falls at one of equal steps far more than at any other."""
-    for quote, cells in _lines(papers):
-        cells.pop("average", None)
+    for quote, cells, _ in _lines(papers):
         points = sorted(cells.items())
         drops = [(a - b, s, t, a, b) for (s, a), (t, b) in pairwise(points)]
         for drop, s, t, a, b in drops:
@@ -163,7 +164,9 @@ def curves(papers: Papers) -> Iterator[Finding]:
                 )
         steps = {round(t - s, 6) for _, s, t, _, _ in drops}
         if len(steps) == 1 and len(drops) >= 4:
-            (drop, s, t, a, b), (following, *_) = sorted(drops, reverse=True)[:2]
+            largest, second = sorted(drops, reverse=True)[:2]
+            drop, s, t, a, b = largest
+            following = second[0]
             if drop > CLIFF * following and drop > CLIFF_POINTS:
                 note = f"falls by {drop:.1f} from {s:g} to {t:g}; its next largest step is {following:.1f}"
                 yield _within("curves", quote, f"@{t:g}", str(b), str(a), f"its cell at {s:g}", round(drop, 4), note)
@@ -173,15 +176,15 @@ def claims(papers: Papers) -> Iterator[Finding]:
     """A number of the text against the printed cells that it speaks of."""
     for paper in papers.values():
         for claim in paper.claims:
-            found = None if claim.table is None else paper.claimed(claim)
-            if found is None or same(claim.value, round(found, 6)):
+            printed = None if claim.table is None else paper.claimed(claim)
+            if printed is None or same(claim.value, round(printed, 6)):
                 continue
             table = paper.tables[claim.table or ""]
             rows = claim.row if claim.minus is None else f"{claim.row} less {claim.minus}"
             where = f"{claim.column} {table.metric}@{claim.cell}: {rows}"
             left, right = f"{paper.name} {claim.where}", f"{paper.name} {table.number}"
-            sides = str(claim.value), left, str(round(found, 6)), right
-            yield Finding("claims", paper.name, where, *sides, round(abs(claim.value - found), 4), claim.says)
+            sides = str(claim.value), left, str(round(printed, 6)), right
+            yield Finding("claims", paper.name, where, *sides, round(abs(claim.value - printed), 4), claim.says)
 
 
 def counts(papers: Papers) -> Iterator[Finding]:
@@ -201,20 +204,22 @@ def counts(papers: Papers) -> Iterator[Finding]:
 def protocols(papers: Papers) -> Iterator[Finding]:
     """A result quoted in a table of another evaluation protocol than its own paper used for it."""
     for quote in {(id(q.row), q.column.name): q for q in quotations(papers)}.values():
-        here, source = quote.row.protocol or quote.table.protocol, papers.get(quote.row.source or "")
+        quoted, source = quote.row.protocol or quote.table.protocol, papers.get(quote.row.source or "")
         if source is None or quote.row.rerun:
             continue
-        own = [
+        original = [
             (table.protocol, f"{source.name} {table.number}")
             for table in source.tables.values()
             if any(row.source == quote.row.source and row.features == quote.row.features for row in table.rows)
             and any(column.dataset == quote.column.dataset for column in table.columns)
             and table.metric == quote.table.metric
         ]
-        if own and "unstated" not in (here, own[0][0]) and here not in [protocol for protocol, _ in own]:
+        if not original or "unstated" in (quoted, original[0][0]):
+            continue
+        if quoted not in [protocol for protocol, _ in original]:
             where = f"{quote.column.dataset} {quote.table.metric}"
             note = "not comparable as they stand"
-            yield Finding("protocols", quote.row.method, where, here, quote.place, *own[0], None, note)
+            yield Finding("protocols", quote.row.method, where, quoted, quote.place, *original[0], None, note)
 
 
 def slips(papers: Papers) -> Iterator[Finding]:
@@ -224,17 +229,33 @@ def slips(papers: Papers) -> Iterator[Finding]:
             yield Finding("slips", paper.name, slip.where, slip.prints, "printed", slip.against, "but")
 
 
-RULES: tuple[Callable[[Papers], Iterator[Finding]], ...] = (
-    quotes,
-    names,
-    averages,
-    curves,
-    claims,
-    counts,
-    protocols,
-    slips,
+@dataclass(frozen=True)
+class Rule:
+    """A rule of the audit.
+
+    Attributes:
+        name: What the CSV calls it, so it does not change with the code.
+        heading: What it finds, in words.
+        find: The findings in all papers.
+        wordy: Its sides are too long to stand before their place.
+    """
+
+    name: str
+    heading: str
+    find: Callable[[Papers], Iterator[Finding]]
+    wordy: bool = False
+
+
+RULES = (
+    Rule("quotes", "The same result printed differently: each deviating number against the usual one.", quotes),
+    Rule("names", "One line of numbers printed under two different works.", names, wordy=True),
+    Rule("averages", "A printed average that the printed cells do not allow: mAP never rises with tIoU.", averages),
+    Rule("curves", "A row that rises with tIoU, or falls at one of equal steps far more than at any other.", curves),
+    Rule("claims", "A number of the text against the printed cells that it speaks of.", claims),
+    Rule("counts", "How many videos a dataset has, stated differently.", counts),
+    Rule("protocols", "A result quoted in a table of another protocol than its own paper used for it.", protocols),
+    Rule("slips", "Contradictions in a paper's words and equations, declared by a reader.", slips, wordy=True),
 )
-WORDY = (names, slips)  # sides too long to stand before their place
 
 
 def to_csv(findings: list[Finding]) -> str:
@@ -250,17 +271,17 @@ def to_text(findings: list[Finding]) -> str:
     """The findings to read: rule by rule, each with its two sides below one another."""
     lines = []
     for rule in RULES:
-        mine = [finding for finding in findings if finding.rule == rule.__name__]
-        if mine:
-            lines.append(f"{rule.__name__} ({len(mine)}): {(rule.__doc__ or '').splitlines()[0]}")
-        for finding in mine:
+        of_rule = [finding for finding in findings if finding.rule == rule.name]
+        if of_rule:
+            lines.append(f"{rule.name} ({len(of_rule)}): {rule.heading}")
+        for finding in of_rule:
             lines.append(f"  {finding.about}, {finding.where}" + (f"  [{finding.note}]" if finding.note else ""))
-            sides = (finding.left, finding.left_where), (finding.right, finding.right_where)
-            if rule in WORDY:
-                sides = tuple((where, says) for says, where in sides)
+            sides = [(finding.left, finding.left_where), (finding.right, finding.right_where)]
+            if rule.wordy:
+                sides = [(where, says) for says, where in sides]
             width = max(len(first) for first, _ in sides)
             lines += [f"      {first:{width}}  {second}" for first, second in sides]
-        lines += [""] * bool(mine)
+        lines += [""] * bool(of_rule)
     return "\n".join(lines)
 
 
@@ -280,14 +301,15 @@ def _places(camp: list[Quote]) -> str:
     return "; ".join(dict.fromkeys(quote.place + quote.doubt for quote in camp))
 
 
-def _lines(papers: Papers) -> Iterator[tuple[Quote, dict[Cell, float]]]:
-    """Each row's cells by tIoU in one column, with the quote of the first."""
+def _lines(papers: Papers) -> Iterator[tuple[Quote, dict[float, float], float | None]]:
+    """Each row in one column: the quote of its first cell, its values by tIoU, and its average if one is printed."""
     lines: dict[tuple[int, str], list[Quote]] = defaultdict(list)
     for quote in quotations(papers):
         if quote.column.tiou:
             lines[(id(quote.row), quote.column.name)].append(quote)
     for line in lines.values():
-        yield line[0], {quote.cell: quote.value for quote in line}
+        cells = {quote.cell: quote.value for quote in line if not isinstance(quote.cell, str)}
+        yield line[0], cells, next((quote.value for quote in line if quote.cell == "average"), None)
 
 
 def _within(

@@ -1,29 +1,33 @@
-"""Make a table again in a scratch folder, and say whether everything behind it is identical."""
+"""Make a table again in a scratch folder, and say whether everything that it needs is identical."""
 
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from actionbytes.errors import UserError
 from actionbytes.files import read_json
-from actionbytes.planning.inventory import lineage
 from actionbytes.planning.plan import Plan
-
-GIVEN = ("annotations.json", "videos.csv", "videos")  # what a user brings of a dataset of real videos
+from actionbytes.planning.runs import lineage
 
 
 @dataclass(frozen=True)
-class Compared:
-    """One file here and made again: the same bytes, or by how much it differs (None: no number can say it)."""
+class Comparison:
+    """One file here and made again.
+
+    Attributes:
+        path: The file, relative to the project.
+        identical: Whether both have the same bytes.
+        difference: By how much they differ, in words.
+    """
 
     path: Path
     identical: bool
-    differs: str = ""
+    difference: str = ""
 
 
 def copy_tree(root: Path, scratch: Path) -> None:
@@ -38,36 +42,55 @@ def copy_tree(root: Path, scratch: Path) -> None:
             shutil.copy2(root / name, scratch / name)
 
 
-def given(plan: Plan, table: str, features: bool) -> Iterator[Path]:
-    """What is taken as it is: with `features`, these and the weights behind them; else only what a user brings."""
-    found: set[Path] = set()
-    for _, experiment, dataset, _ in plan.cells(table):
-        what = plan.localized(experiment, dataset)
-        for run in lineage(what.run):
-            found |= {*(run.inputs if features else ()), *_brought(plan, run.dataset, features, run.features.weights)}
-        found |= {*what.inputs, what.listing} if features else set()
-        found |= set(_brought(plan, dataset, features, what.features.weights))
-    yield from sorted(found)
+def given(plan: Plan, table: str, features: bool) -> list[Path]:
+    """What is taken as it is.
+
+    Args:
+        plan: The plan here.
+        table: The table that is made again.
+        features: Take features and all that they come with; otherwise only what a user brings.
+
+    Returns:
+        Paths relative to the project, sorted.
+    """
+    paths: set[Path] = set()
+    for entry in plan.results.shown(table):
+        detections = plan.results.detections_of(entry)
+        feature_sets, datasets = [detections.features], {detections.target}
+        for run in lineage(detections.run):
+            feature_sets += run.features
+            datasets |= {source.source.dataset for source in run.sources.values()}
+            paths |= set(run.inputs if features else ())
+        paths |= {*detections.inputs, detections.listing} if features else set()
+        for dataset in datasets:
+            paths |= _brought(plan, dataset, features)
+        if features or not plan.world:
+            paths |= {path for features_used in feature_sets for path in features_used.weights.values()}
+    return sorted(paths)
 
 
-def _brought(plan: Plan, dataset: str, features: bool, weights: Iterable[Path]) -> Iterator[Path]:
+def _brought(plan: Plan, dataset: str, features: bool) -> set[Path]:
+    """The files of a dataset that are taken as they are, and the word vectors."""
+    paths: set[Path] = set()
     if features:
-        yield from (plan.labels(dataset), plan.words)
+        paths |= {plan.datasets[dataset].labels, plan.runs.words}
     if not plan.world:
-        yield plan.words
-        yield from (plan.home(name) / part for name in {dataset, plan.videos_of(dataset)} for part in GIVEN)
-    if features or plan.suite.backbone.rgb:
-        yield from weights
+        paths |= {plan.runs.words, *plan.datasets[dataset].brought, *plan.datasets.videos_of(dataset).brought}
+    return paths
 
 
 def prepare(plan: Plan, table: str, scratch: Path, features: bool) -> None:
-    """A scratch project in which only `given` is there, as links."""
+    """Set up a scratch project in which only `given` is there, as links.
+
+    Raises:
+        UserError: Features are to be taken as they are, and some are not here.
+    """
     copy_tree(plan.root, scratch)
     for path in given(plan, table, features):
-        here = (plan.root / path).resolve()
-        if here.exists():
+        original = (plan.root / path).resolve()
+        if original.exists():
             (scratch / path).parent.mkdir(parents=True, exist_ok=True)
-            (scratch / path).symlink_to(here)
+            (scratch / path).symlink_to(original)
         elif features and path.suffix == ".h5":
             raise UserError(f"{path}: not here; make it (snakemake features), get it (dvc pull), or use --from videos")
 
@@ -84,49 +107,62 @@ def make(table: str, scratch: Path, cores: int) -> None:
         raise UserError(f"the workflow ended with status {status}; {errors[0] if errors else ''} see {log}")
 
 
-def compare(plan: Plan, table: str, scratch: Path, features: bool) -> Iterator[Compared]:
-    """Every file behind the table, here against there, from features (if they were made again) to the table."""
-    paths: dict[Path, None] = {}
-    for _, experiment, dataset, seed in plan.cells(table):
-        what = plan.localized(experiment, dataset)
-        if not features:
-            paths |= dict.fromkeys(path for run in lineage(what.run) for path in run.inputs)
-            paths |= dict.fromkeys([*what.inputs, what.listing])
-        paths |= dict.fromkeys(run.seed(seed) / "model.safetensors" for run in lineage(what.run))
-        paths |= dict.fromkeys(what.folder(seed) / name for name in ("detections.json", "metrics.json"))
-    paths |= dict.fromkeys(Path("results") / f"{table}{suffix}" for suffix in (".csv", ".md", ".tex"))
-    for path in paths:
+def compare(plan: Plan, table: str, scratch: Path, features: bool) -> Iterator[Comparison]:
+    """Compare every file that a table needs, here and in the scratch project.
+
+    Args:
+        plan: The plan here.
+        table: The table that was made again.
+        scratch: The project in which it was.
+        features: Features were taken as they are, so only what follows from them is compared.
+    """
+    for path in _compared(plan, table, features):
         here, there = plan.root / path, scratch / path
         if not here.exists() or not there.exists():
-            yield Compared(path, False, "is missing " + ("here" if not here.exists() else "there"))
+            yield Comparison(path, False, "is missing " + ("here" if not here.exists() else "there"))
         elif here.read_bytes() == there.read_bytes():
-            yield Compared(path, True)
+            yield Comparison(path, True)
         else:
-            yield Compared(path, False, _by_how_much(here, there))
+            yield Comparison(path, False, _difference(here, there))
 
 
-def _by_how_much(here: Path, there: Path) -> str:
-    """The largest difference of a number in two files of one kind."""
+def _compared(plan: Plan, table: str, features: bool) -> list[Path]:
+    paths: dict[Path, None] = {}
+    for entry in plan.results.shown(table):
+        detections = plan.results.detections_of(entry)
+        if not features:
+            paths |= dict.fromkeys(path for run in lineage(detections.run) for path in run.inputs)
+            paths |= dict.fromkeys([*detections.inputs, detections.listing])
+        paths |= dict.fromkeys(run.model(entry.seed) for run in lineage(detections.run))
+        paths[detections.detections(entry.seed)] = None
+        paths[detections.scores(entry.seed)] = None
+        paths[detections.metrics(entry.seed)] = None
+    return [*paths, *(Path("results") / f"{table}{suffix}" for suffix in (".csv", ".md", ".tex"))]
+
+
+def _difference(here: Path, there: Path) -> str:
+    """The largest difference of a number in two files of one format, in words."""
     try:
-        one, other = (dict(_numbers(path)) for path in (here, there))
+        left, right = (dict(_numbers(path)) for path in (here, there))
     except (OSError, ValueError, KeyError, UserError):
         return "cannot be read on one side"
-    if one.keys() != other.keys():
-        return f"holds other entries: {len(one.keys() ^ other.keys())} are on one side only"
-    gaps = {key: _gap(one[key], other[key]) for key in one}
+    if left.keys() != right.keys():
+        return f"holds other entries: {len(left.keys() ^ right.keys())} are on one side only"
+    gaps = {key: _gap(left[key], right[key]) for key in left}
     if not gaps or not any(gaps.values()):
         return "the same numbers, written otherwise"
     worst = max(gaps, key=lambda key: gaps[key])
     return f"by at most {gaps[worst]:.6g}, at {worst}; {sum(map(bool, gaps.values()))} of {len(gaps)} entries differ"
 
 
-def _gap(one: Any, other: Any) -> float:
+def _gap(left: Any, right: Any) -> float:
+    """The largest absolute difference of two numbers or arrays; infinite where their shapes differ."""
     import numpy as np
 
-    one, other = np.asarray(one, np.float64), np.asarray(other, np.float64)
-    if one.shape != other.shape:
+    first, second = np.asarray(left, np.float64), np.asarray(right, np.float64)
+    if first.shape != second.shape:
         return float("inf")
-    return float(np.nan_to_num(np.abs(one - other), nan=0.0).max(initial=0.0))
+    return float(np.nan_to_num(np.abs(first - second), nan=0.0).max(initial=0.0))
 
 
 def _numbers(path: Path) -> Iterator[tuple[str, Any]]:

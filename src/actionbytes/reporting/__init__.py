@@ -1,1 +1,1 @@
-
+"""Reporting: tables, figures, and where their numbers come from."""

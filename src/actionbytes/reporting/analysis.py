@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -9,18 +10,29 @@ from matplotlib.figure import Figure
 
 from actionbytes.errors import UserError
 from actionbytes.evaluation.diagnosis import KINDS, Curve, Diagnosis
-from actionbytes.files import write_file
+from actionbytes.files import csv_text, write_text
 from actionbytes.reporting.figures.style import COLOURS as PALETTE
 from actionbytes.reporting.figures.style import GREY, save
 
 COLOURS = dict(zip(KINDS, (*(PALETTE[i] for i in (2, 4, 3, 0, 5)), GREY), strict=True))
 INK = PALETTE[0]
 RECALL = np.linspace(0, 1, 101)
-MOST_CLASSES = 40  # a picture with more bars or curves tells nothing; the CSV has all
+MOST_CLASSES = 40  # more bars or curves cannot be read in a picture; the CSV has all
 
 
 def write_analysis(diagnosis: Diagnosis, folder: Path | str) -> list[Path]:
-    """Write all CSV files and pictures of `diagnosis`; returns their paths. Raises UserError if that is impossible."""
+    """Write all CSV files and pictures of a diagnosis.
+
+    Args:
+        diagnosis: Where detections fail.
+        folder: Where to write; made if needed.
+
+    Returns:
+        The paths of the files.
+
+    Raises:
+        UserError: A file cannot be written.
+    """
     folder = Path(folder)
     tables = {
         "false_positives.csv": _false_positives(diagnosis),
@@ -31,7 +43,7 @@ def write_analysis(diagnosis: Diagnosis, folder: Path | str) -> list[Path]:
         "detections.csv": _detections(diagnosis),
     }
     for name, rows in tables.items():
-        write_file(folder / name, "".join(",".join(map(_cell, row)) + "\n" for row in rows))
+        write_text(folder / name, csv_text([[_cell(value) for value in row] for row in rows]))
     pictures = {
         "false_positives.png": draw_false_positives(diagnosis),
         "lengths.png": draw_lengths(diagnosis),
@@ -47,7 +59,7 @@ def write_analysis(diagnosis: Diagnosis, folder: Path | str) -> list[Path]:
 
 
 def draw_false_positives(d: Diagnosis) -> Figure:
-    """Kinds among the first G, second G ... detections of each class, and what each kind costs."""
+    """Shares of kinds of errors among the first G, second G ... detections of a class, and what each kind costs."""
     figure, (left, right) = plt.subplots(1, 2, figsize=(11, 4.4), width_ratios=(3, 2), layout="constrained")
     total = d.profile.sum(axis=1)
     share = 100 * d.profile / np.maximum(total, 1)[:, None]
@@ -108,7 +120,7 @@ def draw_per_class(d: Diagnosis) -> Figure:
 
 
 def draw_precision_recall(d: Diagnosis) -> Figure:
-    """Interpolated precision over recall: the mean over classes, and each class behind it."""
+    """Interpolated precision over recall: the mean over classes in front of each class."""
     figure, axis = plt.subplots(figsize=(6.4, 4.6), layout="constrained")
     curves = np.array([100 * interpolated(curve, RECALL) for curve in d.curves.values()])  # (C, 101)
     for i, curve in enumerate(curves):
@@ -127,20 +139,20 @@ def interpolated(curve: Curve, recall: np.ndarray) -> np.ndarray:
     return best_from_here[np.searchsorted(curve.recall, recall - 1e-12)]
 
 
-def _false_positives(d: Diagnosis) -> Iterable[Sequence]:
+def _false_positives(d: Diagnosis) -> Iterable[Sequence[Any]]:
     yield "first_detections", "kind", "detections", "share_percent"
     for group, counts in enumerate(d.profile, 1):
         for kind, n in zip(KINDS, counts, strict=True):
             yield f"{group}G", kind, int(n), 100 * n / max(counts.sum(), 1)
 
 
-def _cost(d: Diagnosis) -> Iterable[Sequence]:
+def _cost(d: Diagnosis) -> Iterable[Sequence[Any]]:
     yield "kind", "detections", "map_gain_points"
     for k, (kind, gain) in enumerate(zip(KINDS, d.cost, strict=True)):
         yield kind, int((d.kind == k).sum()), 100 * gain
 
 
-def _per_class(d: Diagnosis) -> Iterable[Sequence]:
+def _per_class(d: Diagnosis) -> Iterable[Sequence[Any]]:
     yield "class", "instances", "detections", *(f"ap_{t:g}" for t in d.tious)
     instances = np.bincount(d.truth.label, minlength=len(d.truth.labels))
     detections = np.bincount(d.detections.label, minlength=len(d.truth.labels))
@@ -149,20 +161,20 @@ def _per_class(d: Diagnosis) -> Iterable[Sequence]:
     yield "mean", int(instances.sum()), int(detections.sum()), *(100 * d.ap_by_tiou.mean(axis=1))
 
 
-def _lengths(d: Diagnosis) -> Iterable[Sequence]:
+def _lengths(d: Diagnosis) -> Iterable[Sequence[Any]]:
     yield "length_from_s", "length_below_s", "instances", "classes", "recall_percent", "normalised_ap_percent"
     for g in d.lengths:
         yield g.low, g.high, g.instances, g.classes, 100 * g.recall, 100 * g.normalised_ap
 
 
-def _precision_recall(d: Diagnosis) -> Iterable[Sequence]:
+def _precision_recall(d: Diagnosis) -> Iterable[Sequence[Any]]:
     yield "class", "score", "recall", "precision"
     for label, curve in d.curves.items():
         for row in zip(curve.score, curve.recall, curve.precision, strict=True):
             yield label, *row
 
 
-def _detections(d: Diagnosis) -> Iterable[Sequence]:
+def _detections(d: Diagnosis) -> Iterable[Sequence[Any]]:
     yield "video", "class", "start_s", "end_s", "score", "kind"
     names = d.truth.videos, d.truth.labels
     columns = (d.detections.video, d.detections.label, d.detections.start, d.detections.end, d.detections.score, d.kind)
@@ -171,9 +183,8 @@ def _detections(d: Diagnosis) -> Iterable[Sequence]:
 
 
 def _cell(value: object) -> str:
-    """One CSV cell; numbers to 6 digits, text quoted where it must be."""
-    text = f"{value:.6g}" if isinstance(value, float) else str(value)
-    return '"' + text.replace('"', '""') + '"' if any(c in text for c in ',"\n') else text
+    """One CSV cell; numbers to 6 digits."""
+    return f"{value:.6g}" if isinstance(value, float) else str(value)
 
 
 def _plain(figure: Figure) -> Figure:

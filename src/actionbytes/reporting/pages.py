@@ -1,9 +1,10 @@
 """A table as a page of its own, readable offline and on a phone: what Snakemake's report shows."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from html import escape
 
-from actionbytes.papers.declared import Table
+from actionbytes.papers.tables import Table
+from actionbytes.reporting.inputs import Facts
 from actionbytes.reporting.tables import Cells, footnotes, plus_minus
 
 STYLE = """
@@ -22,9 +23,9 @@ p.note { opacity: .8; max-width: 50rem }
 """
 
 
-def as_html(table: Table, cells: Cells, facts: Mapping[str, str]) -> str:
+def as_html(table: Table, cells: Cells, facts: Facts) -> str:
     """The table as the paper lays it out, each row as run here and below it as published; no scripts, no network."""
-    groups = "".join(f'<th colspan="{len(c.cells)}">{escape(c.dataset)}</th>' for c in table.columns)
+    groups = "".join(f'<th colspan="{len(column.cells)}">{escape(column.title)}</th>' for column in table.columns)
     heads = "".join(f"<th>{escape(str(cell))}</th>" for column in table.columns for cell in column.cells)
     body = []
     for number, row in enumerate(table.rows):

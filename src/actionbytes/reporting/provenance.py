@@ -32,20 +32,29 @@ def _git(root: Path, *arguments: str) -> str:
 
 def versions() -> dict[str, str]:
     """Versions of the packages that numbers depend on; "absent" for one that is not installed."""
-    found = {"python": platform.python_version()}
+    installed = {"python": platform.python_version()}
     for package in PACKAGES:
         try:
-            found[package] = metadata.version(package)
+            installed[package] = metadata.version(package)
         except metadata.PackageNotFoundError:
-            found[package] = "absent"
-    return found
+            installed[package] = "absent"
+    return installed
 
 
 def provenance(runs: Sequence[Mapping[str, Any]], key: str, **facts: Any) -> str:
-    """JSON text: `runs` as they are, then the result's key (`Plan.key`), commit, versions, machine and more facts."""
+    """Where a result comes from, as JSON text.
+
+    Args:
+        runs: An entry for each run that it shows.
+        key: Digest of all that decides the result.
+        facts: What else is said about it.
+
+    Returns:
+        The facts, then key, commit, versions, machine and runs.
+    """
     machine = {"processor": _processor(), "cores": os.cpu_count(), "system": platform.platform()}
-    made_by = {"key": key, "commit": git_commit(), "versions": versions(), "machine": machine}
-    content = {**facts, **made_by, "runs": list(runs)}
+    context = {"key": key, "commit": git_commit(), "versions": versions(), "machine": machine}
+    content = {**facts, **context, "runs": list(runs)}
     return json.dumps(content, indent=1) + "\n"
 
 

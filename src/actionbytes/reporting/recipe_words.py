@@ -9,12 +9,14 @@ from actionbytes.errors import UserError
 from actionbytes.files import read_json
 from actionbytes.recipes import digest
 
-MADE = {
+TITLES = {  # what each stage makes
     "render": "a rendered world",
     "decode": "frames",
     "flow": "optical flow",
     "pretrain": "a pretrained backbone",
     "extract": "features",
+    "stills": "frames of a few videos",
+    "exclude": "a list of classes left out",
     "train": "a training run",
     "localize": "detections and metrics",
 }
@@ -29,18 +31,18 @@ def read_recipe(path: Path) -> dict[str, Any]:
     """The recipe of an artifact: `recipe.json` in `path` or in the nearest folder above it."""
     for folder in (path, *path.parents):
         if (folder / "recipe.json").is_file():
-            found = read_json(folder / "recipe.json")
-            if not is_recipe(found):
+            recipe: dict[str, Any] = read_json(folder / "recipe.json")
+            if not is_recipe(recipe):
                 raise UserError(f"{folder / 'recipe.json'}: is not a recipe (no stage and version)")
-            return found
+            return recipe
     raise UserError(f"{path}: no recipe.json there or above; name an artifact, a table of results/, or an experiment")
 
 
 def describe(recipe: Mapping[str, Any], depth: int = 0, key: str = "") -> Iterator[str]:
     """A recipe line by line: what it makes, its parameters, and below them what it is made from."""
     pad = "  " * depth
-    made = MADE.get(recipe["stage"], recipe["stage"])
-    yield f"{pad}{key}{made}, digest {digest(recipe)}, by stage {recipe['stage']} version {recipe['version']}"
+    title = TITLES.get(recipe["stage"], recipe["stage"])
+    yield f"{pad}{key}{title}, digest {digest(recipe)}, by stage {recipe['stage']} version {recipe['version']}"
     parts = {name: value for name, value in recipe.items() if name not in ("stage", "version")}
     for name, value in sorted(parts.items(), key=lambda part: is_recipe(part[1])):
         if is_recipe(value):
@@ -59,13 +61,13 @@ def differences(left: Any, right: Any, key: str = "") -> Iterator[tuple[str, str
             if name in left and name in right:
                 yield from differences(left[name], right[name], inner)
             else:
-                sides = (_short(side[name]) if name in side else "(absent)" for side in (left, right))
-                yield (inner, *sides)
+                first, second = (_short(side[name]) if name in side else "(absent)" for side in (left, right))
+                yield inner, first, second
     elif left != right:
         yield key, _short(left), _short(right)
 
 
 def _short(value: Any) -> str:
     if is_recipe(value):
-        return f"{MADE.get(value['stage'], value['stage'])} {digest(value)}"
+        return f"{TITLES.get(value['stage'], value['stage'])} {digest(value)}"
     return value if isinstance(value, str) else json.dumps(value)

@@ -8,7 +8,8 @@ from statistics import mean, stdev
 from typing import Any
 
 from actionbytes.evaluation.metrics import read_cell, read_videos
-from actionbytes.papers.declared import Cell, Column, Row, Table
+from actionbytes.papers.tables import Cell, Column, Row, Table
+from actionbytes.reporting.inputs import Facts
 
 COLUMNS = (
     "dataset", "method", "metric", "tiou", "mean", "std", "n_seeds", "paper", "protocol", "features", "tier", "videos",
@@ -18,19 +19,25 @@ DIGITS = 2
 
 @dataclass(frozen=True)
 class Value:
-    """One cell: mean and sample standard deviation over seeds (percent), what the paper prints, and on which videos.
+    """What a cell of a table shows.
 
-    mean is None where nothing was run, std where there is one seed, paper where nothing is printed.
+    Attributes:
+        mean: Over seeds, in percent; None where nothing was run.
+        std: Sample standard deviation over seeds, in percent; None where there are fewer than two.
+        n_seeds: Number of seeds.
+        paper: What the paper prints; None where it prints nothing.
+        videos: Videos that the runs rest on, evaluated/listed.
     """
 
     mean: float | None
     std: float | None
     n_seeds: int
     paper: float | None
-    videos: str  # evaluated/listed
+    videos: str
 
     @classmethod
     def over_seeds(cls, values: Sequence[float], paper: float | None, videos: str) -> "Value":
+        """The value of a cell from that of each seed."""
         spread = stdev(values) if len(values) > 1 else None
         return cls(mean(values) if values else None, spread, len(values), paper, videos)
 
@@ -38,28 +45,47 @@ class Value:
 Cells = dict[tuple[int, str, Cell], Value]  # row number, column name, cell of the column
 
 
-def fill(table: Table, runs: Mapping[tuple[int, str], Sequence[Mapping[str, Any]]]) -> Cells:
-    """All cells of a table; `runs` maps (row number, dataset) to the metrics of each seed."""
+def fill(table: Table, metrics: Mapping[tuple[int, str], Sequence[Mapping[str, Any]]]) -> Cells:
+    """All cells of a table.
+
+    Args:
+        table: As declared.
+        metrics: (row number, column name) -> the metrics of each seed; what was not run is absent.
+
+    Raises:
+        UserError: The metrics do not hold a cell.
+    """
     cells: Cells = {}
     for number, row in enumerate(table.rows):
         for column in table.columns:
+            of_seeds = metrics.get((number, column.name), [])
             metric = column.metric or table.metric
-            metrics = runs.get((number, column.dataset), [])
+            videos = _videos(of_seeds, table.protocol, metric)
             published = row.published.get(column.name) or [None] * len(column.cells)
             for cell, paper in zip(column.cells, published, strict=True):
-                values = [read_cell(m, table.protocol, metric, cell, column.average_over) for m in metrics]
-                videos = _videos(metrics, table.protocol, metric)
+                values = [
+                    read_cell(metrics_of_seed, table.protocol, metric, cell, column.average_over)
+                    for metrics_of_seed in of_seeds
+                ]
                 cells[number, column.name, cell] = Value.over_seeds(values, paper, videos)
     return cells
 
 
-def _videos(metrics: Sequence[Mapping[str, Any]], protocol: str, metric: str) -> str:
-    counts = {read_videos(m, protocol, metric) for m in metrics}
+def _videos(of_seeds: Sequence[Mapping[str, Any]], protocol: str, metric: str) -> str:
+    """Videos evaluated and listed; seeds that differ in them one after another."""
+    counts = {read_videos(metrics, protocol, metric) for metrics in of_seeds}
     return " ".join(f"{evaluated}/{listed}" for evaluated, listed in sorted(counts))
 
 
-def as_csv(table: Table, cells: Cells, features: Mapping[int, str], tier: str) -> str:
-    """One line per cell; the columns are those of the project's contract. features: of each row that was run."""
+def as_csv(table: Table, cells: Cells, features: Mapping[tuple[int, str], str], tier: str) -> str:
+    """A table as CSV, one line per cell, under the columns of COLUMNS.
+
+    Args:
+        table: As declared.
+        cells: Its cells.
+        features: (row number, column name) -> features in words, where something was run.
+        tier: How far its numbers are comparable.
+    """
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
     writer.writerow(COLUMNS)
@@ -70,7 +96,7 @@ def as_csv(table: Table, cells: Cells, features: Mapping[int, str], tier: str) -
         ran = value.mean is not None
         writer.writerow(
             [
-                column.dataset,
+                column.title,
                 row.method,
                 column.metric or table.metric,
                 cell,
@@ -79,7 +105,7 @@ def as_csv(table: Table, cells: Cells, features: Mapping[int, str], tier: str) -
                 value.n_seeds,
                 "" if value.paper is None else value.paper,
                 table.protocol,
-                features[number] if ran else row.features or "",
+                features[number, column.name] if ran else row.features or "",
                 tier if ran else "published",
                 value.videos,
             ]
@@ -96,9 +122,9 @@ def _lines(table: Table) -> list[tuple[int, Column, Cell, Row]]:
     ]
 
 
-def as_markdown(table: Table, cells: Cells, facts: Mapping[str, str]) -> str:
+def as_markdown(table: Table, cells: Cells, facts: Facts) -> str:
     """The table as the paper lays it out; each row as run here, and below it as published."""
-    head = ["", *(f"{column.dataset} {cell}" for column in table.columns for cell in column.cells)]
+    head = ["", *(f"{column.title} {cell}" for column in table.columns for cell in column.cells)]
     lines = [f"**{table.number}** ({facts['paper']}). {table.caption}", "", _row(head), _row(["---"] * len(head))]
     for number, row in enumerate(table.rows):
         values = [cells[number, column.name, cell] for column in table.columns for cell in column.cells]
@@ -109,10 +135,10 @@ def as_markdown(table: Table, cells: Cells, facts: Mapping[str, str]) -> str:
     return "\n".join([*lines, "", *footnotes(table, cells, facts)]) + "\n"
 
 
-def as_latex(table: Table, cells: Cells, facts: Mapping[str, str]) -> str:
+def as_latex(table: Table, cells: Cells, facts: Facts) -> str:
     """The same as a `tabular` with booktabs rules."""
     widths = [len(column.cells) for column in table.columns]
-    names = [_tex(column.dataset) for column in table.columns]
+    names = [_tex(column.title) for column in table.columns]
     groups = " & ".join(rf"\multicolumn{{{w}}}{{c}}{{{name}}}" for w, name in zip(widths, names, strict=True))
     lines = [
         rf"% {facts['paper']}, {table.number}; needs \usepackage{{booktabs}}",
@@ -134,8 +160,8 @@ def as_latex(table: Table, cells: Cells, facts: Mapping[str, str]) -> str:
     return "\n".join([*lines, r"\bottomrule", r"\end{tabular}"]) + "\n"
 
 
-def footnotes(table: Table, cells: Cells, facts: Mapping[str, str]) -> list[str]:
-    """What a reader must know: protocol, tier, seeds, videos set aside."""
+def footnotes(table: Table, cells: Cells, facts: Facts) -> list[str]:
+    """Lines below a table: protocol, tier, seeds, videos set aside."""
     ran = [value for value in cells.values() if value.mean is not None]
     seeds = sorted({value.n_seeds for value in ran})
     notes = [

@@ -4,7 +4,7 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from actionbytes.papers.declared import Cell, Column, Table
+from actionbytes.papers.tables import Cell, Column, Table
 from actionbytes.reporting.tables import DIGITS, Cells
 
 POINTS = 100  # of a curve; more cannot be seen
@@ -12,11 +12,12 @@ HEADLINE = 0.5  # the tIoU that the field compares at
 
 
 def headlines(table: Table, cells: Cells) -> dict[str, dict[str, float]]:
-    """Row's slug -> {"<column>@<tIoU>": mean over seeds (percent)}, one cell a column, for rows that were run.
+    """One cell per column of each row that was run; all cells are in the CSV, too many for a terminal.
 
-    All cells are in the CSV; a table of 36 columns on a terminal would show nothing.
+    Returns:
+        Row's slug -> {"<column>@<cell>": mean over seeds, in percent}.
     """
-    found: dict[str, dict[str, float]] = {}
+    by_row: dict[str, dict[str, float]] = {}
     for number, row in enumerate(table.rows):
         values = {
             (column.name, _headline(column)): cells[number, column.name, _headline(column)] for column in table.columns
@@ -24,8 +25,8 @@ def headlines(table: Table, cells: Cells) -> dict[str, dict[str, float]]:
         shown = {f"{name}@{cell}": round(v.mean, DIGITS) for (name, cell), v in values.items() if v.mean is not None}
         if shown:
             name = slug(row.method)
-            found[name if name not in found else f"{name}-{number + 1}"] = shown
-    return found
+            by_row[name if name not in by_row else f"{name}-{number + 1}"] = shown
+    return by_row
 
 
 def _headline(column: Column) -> Cell:
@@ -38,12 +39,20 @@ def slug(text: str) -> str:
 
 
 def curve(log: Sequence[Mapping[str, str]], **facts: Any) -> list[dict[str, Any]]:
-    """A run's log as at most POINTS rows `{**facts, step, loss}`; steps go on counting from round to round."""
+    """A run's losses, thinned to at most POINTS rows.
+
+    Args:
+        log: Lines of the run's log: round, step in the round, total loss.
+        facts: What each row says beside.
+
+    Returns:
+        Rows `{**facts, step, loss}`; steps go on counting from round to round.
+    """
     before, last, rows = 0, 0, []
-    number = None
+    current = None
     for line in log:
-        if line["round"] != number:
-            number, before = line["round"], before + last
+        if line["round"] != current:
+            current, before = line["round"], before + last
         last = int(line["step"])
         rows.append({**facts, "step": before + last, "loss": round(float(line["total"]), 4)})
     every = -(-len(rows) // POINTS) or 1

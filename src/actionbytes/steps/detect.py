@@ -1,5 +1,6 @@
 """A run and features to detections and class scores."""
 
+import logging
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +18,7 @@ from actionbytes.localization.transfer import LabelTransfer, Transfer, transfer_
 if TYPE_CHECKING:
     from actionbytes.methods.base import ActivationMethod, Detected, Method
 
+LOG = logging.getLogger(__name__)
 Shards = Path | list[Path]
 Row = tuple[str, float, float, float]  # label, start (s), end (s), score
 
@@ -170,5 +172,5 @@ def _similarity(
     target, missing = embed_labels(targets, vectors, aliases)
     source, missing_too = embed_labels(sources, vectors, aliases)
     if unknown := sorted({*missing, *missing_too}):
-        print(f"{words}: no vector for {', '.join(unknown)}; these words are left out of their class names")
+        LOG.info("%s: no vector for %s; these words are left out of their class names", words, ", ".join(unknown))
     return cosine_similarity(target, source)

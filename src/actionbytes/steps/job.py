@@ -1,25 +1,32 @@
-"""What the workflow's scripts share: logs, one-line errors, progress in plain lines."""
+"""What the workflow's scripts share: a log, one-line errors, progress in plain lines."""
 
 import sys
 import traceback
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
-from time import monotonic
-from typing import Any
+from typing import Any, TypeVar
 
 from actionbytes.errors import UserError
+from actionbytes.progress import each, in_log, messages_to
 
-EVERY_S = 10  # seconds between two lines of progress in a log
+Item = TypeVar("Item")
 
 
 @contextmanager
 def job(snakemake: Any) -> Iterator[None]:
-    """Send output to the job's log; a UserError is one line on the terminal and exit status 2."""
+    """Send output and messages of level INFO to the log of a job.
+
+    A UserError is one line on the terminal and exit status 2. Any other exception is a defect: its traceback is in the
+    log, and the exit status is 1.
+
+    Args:
+        snakemake: The object that Snakemake gives to a script.
+    """
     log = Path(str(snakemake.log[0]))
     log.parent.mkdir(parents=True, exist_ok=True)
     terminal = sys.stderr
-    with log.open("w", buffering=1) as file, redirect_stdout(file), redirect_stderr(file):
+    with log.open("w", buffering=1) as file, redirect_stdout(file), redirect_stderr(file), messages_to(file):
         try:
             yield
         except UserError as error:
@@ -29,16 +36,10 @@ def job(snakemake: Any) -> Iterator[None]:
             sys.exit(2)
         except Exception:
             traceback.print_exc()
-            print(f"a defect, not your doing; the traceback is in {log}", file=terminal)
+            print(f"error: this is a defect of the program; the traceback is in {log}", file=terminal)
             sys.exit(1)
 
 
-def lines(items: Sequence, what: str = "videos") -> Iterable:
-    """Iterate over `items`, saying how far it is every few seconds, as a log wants it."""
-    last = monotonic()
-    for done, item in enumerate(items):
-        if monotonic() - last > EVERY_S:
-            print(f"{done}/{len(items)} {what}")
-            last = monotonic()
-        yield item
-    print(f"{len(items)}/{len(items)} {what}")
+def lines(items: Sequence[Item], unit: str = "video") -> Iterator[Item]:
+    """Iterate over `items` and say in the log how far it is."""
+    return each(items, in_log(unit))

@@ -1,22 +1,31 @@
 """List own videos and write their annotations."""
 
-from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
+from pathlib import Path
 
 from actionbytes.data.own import OwnData
+from actionbytes.files import write_text
+from actionbytes.progress import Progress, each, silent
 
 
-def write_own(own: OwnData, progress: Callable[[Sequence], Iterable] = iter) -> None:
-    """Write list and annotations of own videos; a clip's one instance lasts as long as its pictures do."""
+def list_own(own: OwnData, labels: Path, progress: Progress = silent) -> None:
+    """Write list and annotations of own videos; the one instance of a clip lasts as long as its frames do.
+
+    Args:
+        own: The listed videos.
+        labels: Copy of the annotations to write.
+        progress: Called after each clip.
+    """
     from actionbytes.video.decode import BrokenVideo
     from actionbytes.video.isolated import IsolatedReader
     from actionbytes.video.parameters import Decoding
 
     durations, sparse = {}, Decoding(fps=1, short_side=16, crop=16)
-    for row in progress([row for row in own.rows if row.label]):
+    for row in each([row for row in own.rows if row.label], progress):
         reader = IsolatedReader(own.path(row.file), sparse)
-        with suppress(BrokenVideo):  # it will be set aside when it is decoded for its features
+        with suppress(BrokenVideo):  # decoding for features will set it aside with the reason
             for _ in reader:
                 pass
             durations[row.video] = reader.duration
     own.write(durations)
+    write_text(labels, (own.home / "annotations.json").read_text(encoding="utf-8"))

@@ -7,7 +7,8 @@ from typing import Literal
 
 from actionbytes.backbones.parameters import Pretraining
 from actionbytes.data.annotations import classes_of, labels_of, read_annotations
-from actionbytes.data.manifests import read_status, write_csv
+from actionbytes.data.manifests import read_status
+from actionbytes.files import write_csv
 
 logger = logging.getLogger(__name__)
 

@@ -12,8 +12,8 @@ import numpy as np
 import torch
 from torch.optim import Optimizer
 
-from actionbytes.data.manifests import write_csv
 from actionbytes.errors import UserError
+from actionbytes.files import write_csv
 from actionbytes.methods.parameters import MethodParameters
 from actionbytes.methods.sets import Draw, Round, TrainingSet
 from actionbytes.threads import threads

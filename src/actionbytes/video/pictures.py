@@ -61,9 +61,9 @@ class Pictures:
             if announced - self.end > max(Fraction(1), announced / 20):
                 self.note(f"pictures end at {float(self.end):.1f} s of {float(announced):.1f} s")
 
-    def note(self, what: str) -> None:
+    def note(self, kind: str) -> None:
         """Count one more damage of this kind."""
-        self.damage[what] = self.damage.get(what, 0) + 1
+        self.damage[kind] = self.damage.get(kind, 0) + 1
 
     def _opened(self) -> av.container.InputContainer:
         try:

@@ -1,23 +1,27 @@
-"""Figures of the papers from the files that the workflow has made: what `render_figure` calls, by kind of figure."""
+"""Figures from the files that the workflow has made.
 
-from collections.abc import Callable, Sequence
+A kind of figure is a class of `papers/figures.py` and a file of its name here, with a function `draw`.
+"""
+
+from importlib import import_module
 from pathlib import Path
+from typing import Any
 
-from actionbytes.reporting.figures.actionbytes import actionbytes
-from actionbytes.reporting.figures.attention import attention
-from actionbytes.reporting.figures.curve import curve
-from actionbytes.reporting.figures.material import Drawing, Sources
-from actionbytes.reporting.figures.qualitative import qualitative
+from actionbytes.reporting.inputs import FigureInputs
 
 
-def draw(drawing: Drawing, png: Path, pdf: Path, table: Path) -> Sources:
-    """Draw a figure as PNG and PDF, write the numbers in it as CSV; returns what it was drawn from."""
-    return KINDS[drawing["figure"].kind](drawing, [png, pdf], table)
+def draw(inputs: FigureInputs, png: Path, pdf: Path, table: Path) -> list[dict[str, Any]]:
+    """Draw a figure.
 
+    Args:
+        inputs: What it shows.
+        png: The picture to look at.
+        pdf: The picture to print.
+        table: The numbers in it, CSV.
 
-KINDS: dict[str, Callable[[Drawing, Sequence[Path], Path], Sources]] = {
-    "curve": curve,
-    "bytes": actionbytes,
-    "qualitative": qualitative,
-    "attention": attention,
-}
+    Returns:
+        Which runs it shows, for its provenance.
+    """
+    module = import_module(f"actionbytes.reporting.figures.{inputs.figure.kind}")
+    runs: list[dict[str, Any]] = module.draw(inputs, [png, pdf], table)
+    return runs

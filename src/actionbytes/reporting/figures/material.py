@@ -1,38 +1,61 @@
-"""What the kinds of figures share: stills and truth of the videos, titles, the table beside a picture."""
+"""What figures over the frames of videos share: stills and truth of the videos, titles, the run that is shown."""
 
-import csv
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from actionbytes.data.annotations import Video, read_annotations
+from actionbytes.files import csv_text, write_text
+from actionbytes.reporting.inputs import FigureInputs
 from actionbytes.video.stills import read_stills
 
-Drawing = Mapping[str, Any]  # what `Plan.drawing` says
+
+@dataclass(frozen=True)
+class Videos:
+    """The videos of a picture.
+
+    Attributes:
+        stills: Video -> frames (T, S, S, 3).
+        hop_s: Seconds from one still to the next.
+        truth: Video -> its annotations.
+        parts: Video -> the parts of its actions; empty where nobody annotated them.
+    """
+
+    stills: dict[str, NDArray[np.uint8]]
+    hop_s: float
+    truth: dict[str, Video]
+    parts: dict[str, Video]
+
+    @classmethod
+    def read(cls, inputs: FigureInputs) -> "Videos":
+        """Read the files of a picture."""
+        assert inputs.stills is not None
+        stills, hop_s = read_stills(inputs.stills)
+        truth, *parts = (read_annotations(path) for path in inputs.truth)
+        return cls(stills, hop_s, truth, parts[0] if parts else {})
 
 
-Sources = list[dict[str, Any]]  # which runs a figure shows, for its provenance
-
-
-def _videos(drawing: Drawing) -> tuple[dict[str, np.ndarray], float, dict[str, Video], dict[str, Video]]:
-    """Stills, seconds between two, truth, and (in the mini world) the sub-actions."""
-    stills, hop_s = read_stills(drawing["stills"].file)
-    truth, *parts = (read_annotations(path) for path in drawing["truth"])
-    return stills, hop_s, truth, parts[0] if parts else {}
-
-
-def _title(video: Video) -> str:
+def title(video: Video) -> str:
+    """What stands above a video: its id and what it shows."""
     return f"{video.id} ({', '.join(video.labels)})"
 
 
-def _note(drawing: Drawing) -> str:
-    facts = drawing["facts"]
-    return f"suite {facts['suite']}, tier {facts['tier']}; videos picked by a hash of their ids; seed {drawing['seed']}"
+def note(inputs: FigureInputs) -> str:
+    """What stands above all videos: suite, tier, how they were picked, and the seed."""
+    suite, tier = inputs.facts["suite"], inputs.facts["tier"]
+    return f"suite {suite}, tier {tier}; videos picked by a hash of their ids; seed {inputs.seed}"
 
 
-def _write(path: Path, columns: Sequence[str], rows: Sequence[Sequence]) -> None:
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with path.open("w", newline="", encoding="utf-8") as file:
-        csv.writer(file, lineterminator="\n").writerows([columns, *rows])
+def run_shown(inputs: FigureInputs) -> dict[str, Any]:
+    """The one run whose model a picture shows, for its provenance."""
+    experiment, model = inputs.figure.points[0].experiment, inputs.models[0]
+    return {"experiment": experiment, "seed": inputs.seed, "model": str(model)}
+
+
+def write_rows(path: Path, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Write the numbers of a picture as CSV, whole or not at all."""
+    write_text(path, csv_text([columns, *rows]))

@@ -7,43 +7,54 @@ from typing import Any
 import numpy as np
 
 from actionbytes.data.annotations import Video
-from actionbytes.data.detections import read_detections
-from actionbytes.papers.declared import Figure
-from actionbytes.reporting.figures.material import Drawing, Sources, _note, _title, _videos, _write
+from actionbytes.data.detections import Detections, read_detections
+from actionbytes.reporting.figures.material import Videos, note, title, write_rows
 from actionbytes.reporting.figures.strips import Bars, Strip, draw_strips, truth_bars
+from actionbytes.reporting.inputs import FigureInputs
 
 
-def qualitative(drawing: Drawing, paths: Sequence[Path], table: Path) -> Sources:
-    """Truth, and the detections of each experiment, over frames.
+def draw(inputs: FigureInputs, paths: Sequence[Path], table: Path) -> list[dict[str, Any]]:
+    """Draw truth, and the detections of each experiment, over frames.
 
     Of each class that the video shows, as many detections as there are true instances, the best-scored: a reader sees
     what a method would answer if it knew how often.
+
+    Args:
+        inputs: Detections, stills and truth of the videos.
+        paths: The pictures.
+        table: The detections that are drawn, CSV.
+
+    Returns:
+        Which detections it shows.
     """
-    figure: Figure = drawing["figure"]
-    stills, hop_s, truth, _ = _videos(drawing)
-    found = [read_detections(path) for path in drawing["detections"]]
+    videos = Videos.read(inputs)
+    rows_of_bars = [
+        (str(inputs.figure.points[entry.place].x), read_detections(path))
+        for entry, path in zip(inputs.shown, inputs.detections, strict=True)
+    ]
     strips, rows = [], []
-    for name, frames in stills.items():
-        video = truth[name]
+    for name, frames in videos.stills.items():
+        video = videos.truth[name]
         bars = [truth_bars("truth", video.instances, text=True)]
-        for point, detections in zip(figure.points, found, strict=True):
+        for method, detections in rows_of_bars:
             best = [d for label in video.labels for d in _best(detections, name, label, video)]
-            bars.append(Bars(str(point.x), [(start, end, 1.0, label) for label, start, end, _ in best]))
-            rows += [[name, point.x, label, f"{s:.2f}", f"{e:.2f}", f"{score:.4f}"] for label, s, e, score in best]
-        strips.append(Strip(_title(video), frames, hop_s, video.duration, bars))
-    _write(table, ["video", "method", "label", "start", "end", "score"], rows)
-    draw_strips(strips, _note(drawing), paths)
+            bars.append(Bars(method, [(start, end, 1.0, label) for label, start, end, _ in best]))
+            rows += [[name, method, label, f"{s:.2f}", f"{e:.2f}", f"{score:.4f}"] for label, s, e, score in best]
+        duration = video.duration or len(frames) * videos.hop_s
+        strips.append(Strip(title(video), frames, videos.hop_s, duration, bars))
+    write_rows(table, ["video", "method", "label", "start", "end", "score"], rows)
+    draw_strips(strips, note(inputs), paths)
     return [
-        {"experiment": point.experiment, "seed": drawing["seed"], "detections": str(path)}
-        for point, path in zip(figure.points, drawing["detections"], strict=True)
+        {"experiment": entry.experiment, "seed": entry.seed, "detections": str(path)}
+        for entry, path in zip(inputs.shown, inputs.detections, strict=True)
     ]
 
 
-def _best(detections: Any, name: str, label: str, video: Video) -> list[tuple[str, float, float, float]]:
+def _best(detections: Detections, name: str, label: str, video: Video) -> list[tuple[str, float, float, float]]:
     """The best-scored detections of a class in a video, as many as it has instances."""
     if name not in detections.videos or label not in detections.labels:
         return []
-    mine = (detections.video == detections.videos.index(name)) & (detections.label == detections.labels.index(label))
+    chosen = (detections.video == detections.videos.index(name)) & (detections.label == detections.labels.index(label))
     count = sum(instance.label == label for instance in video.instances)
-    order = np.flatnonzero(mine)[np.argsort(-detections.score[mine], kind="stable")][:count]
+    order = np.flatnonzero(chosen)[np.argsort(-detections.score[chosen], kind="stable")][:count]
     return [(label, float(detections.start[k]), float(detections.end[k]), float(detections.score[k])) for k in order]

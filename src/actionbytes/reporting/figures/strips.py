@@ -1,13 +1,14 @@
 """Pictures over frames: ActionBytes of a video, and what methods detect in it, below the frames themselves."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 
 import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.colors import to_rgb
+from numpy.typing import NDArray
 
 from actionbytes.data.annotations import Instance
 from actionbytes.reporting.figures.style import STYLE, TRUTH, colour, hatch, save
@@ -18,25 +19,44 @@ FRAME_HEIGHT, CURVE_HEIGHT, BAR_HEIGHT = 0.5, 0.55, 0.16  # inches
 
 @dataclass(frozen=True)
 class Bars:
-    """One row of segments: (start s, end s, strength 0 to 1, text); `plain` draws them in the grey of truth."""
+    """One row of segments.
+
+    Attributes:
+        name: What stands beside the row.
+        segments: Start and end in seconds, strength from 0 to 1, text.
+        plain: Draw them in the grey of truth.
+        alternate: Draw neighbours in two shades, so that one sees where a piece ends.
+    """
 
     name: str
     segments: Sequence[tuple[float, float, float, str]]
     plain: bool = False
-    alternate: bool = False  # neighbours in two shades, so that one sees where a piece ends
+    alternate: bool = False
 
 
 @dataclass(frozen=True)
 class Strip:
-    """One video: frames (N, H, W, 3) uint8, one a hop; rows of bars; curves (name, values (T,)), over one axis."""
+    """One video: frames, rows of bars and curves over one axis of time.
+
+    Attributes:
+        video: What stands above it.
+        frames: (N, H, W, 3) uint8.
+        hop_s: Seconds from one frame to the next.
+        duration: Seconds of the video.
+        bars: Rows of segments.
+        curves: Name and values (T,) of each curve.
+        curve_label: What the curves' axis is called.
+        curve_hop_s: Seconds from one value of a curve to the next; None: those of the frames.
+    """
 
     video: str
-    frames: np.ndarray
+    frames: NDArray[np.uint8]
     hop_s: float
     duration: float
     bars: Sequence[Bars]
-    curves: Sequence[tuple[str, np.ndarray]] = field(default_factory=tuple)
+    curves: Sequence[tuple[str, NDArray[np.floating]]] = ()
     curve_label: str = ""
+    curve_hop_s: float | None = None
 
 
 def truth_bars(name: str, instances: Sequence[Instance], label: str | None = None, text: bool = False) -> Bars:
@@ -71,7 +91,8 @@ def _draw_strip(strip: Strip, panels: list[plt.Axes]) -> None:
     axes.set_title(strip.video, loc="left", pad=2)
     if strip.curves:
         axes = panels.pop(0)
-        edges = np.minimum(np.arange(len(strip.curves[0][1]) + 1) * strip.hop_s, strip.duration)
+        edges = np.arange(len(strip.curves[0][1]) + 1) * (strip.curve_hop_s or strip.hop_s)
+        edges = np.minimum(edges, strip.duration)
         for i, (name, values) in enumerate(strip.curves):
             axes.stairs(values, edges, color=colour(i), baseline=None, linewidth=1.0, label=name)
         axes.set_xlim(0, strip.duration)

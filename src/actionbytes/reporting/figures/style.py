@@ -1,6 +1,7 @@
 """How pictures look: one palette that colour-blind readers can tell apart, readable at column width, PNG and PDF."""
 
 from pathlib import Path
+from typing import Any
 
 import matplotlib
 
@@ -9,13 +10,15 @@ matplotlib.use("Agg")
 import matplotlib.pyplot as plt
 from matplotlib.figure import Figure
 
+from actionbytes.files import whole
+
 # Okabe and Ito's palette, without its black and yellow (too close to text and paper)
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9")
 HATCHES = ("", "//", "..", "xx", "\\\\")  # beyond six things, a hatch tells them apart as well
 TRUTH = "#444444"
 GREY = "#999999"
 
-STYLE = {
+STYLE: Any = {  # a dictionary; Matplotlib declares its keys one by one
     "font.size": 8,
     "axes.titlesize": 8,
     "axes.spines.top": False,
@@ -29,20 +32,18 @@ STYLE = {
 
 
 def colour(i: int) -> str:
-    """The colour of thing `i`."""
+    """The colour of the thing with number `i`."""
     return COLOURS[i % len(COLOURS)]
 
 
 def hatch(i: int) -> str:
-    """The hatch of thing `i`: none for the first six."""
+    """The hatch of the thing with number `i`: none for the first six."""
     return HATCHES[i // len(COLOURS) % len(HATCHES)]
 
 
 def save(figure: Figure, path: Path) -> None:
     """Write a figure (PNG, PDF or SVG by its suffix), without the date, whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    partial = path.with_name(f".{path.stem}.partial{path.suffix}")
     undated = {".pdf": {"CreationDate": None}, ".svg": {"Date": None}}.get(path.suffix.lower())
-    figure.savefig(partial, metadata=undated)
+    with whole(path) as partial:
+        figure.savefig(partial, format=path.suffix[1:].lower(), metadata=undated)
     plt.close(figure)
-    partial.replace(path)

@@ -17,8 +17,14 @@ WIDTH_IN = 7.0
 class Timeline:
     """What a timeline shows of one video.
 
-    classes: names of the columns of `scores` (T, C), class activations; hop_s: seconds between snippets; detections:
-    (label, start s, end s, score) best first; truth: instances, or none if unknown.
+    Attributes:
+        video: Its id.
+        duration: Its seconds.
+        hop_s: Seconds from one snippet to the next.
+        classes: Names of the columns of `scores`.
+        scores: Class activations (T, C); no columns where the method has none.
+        detections: Label, start and end in seconds, score; the best first.
+        truth: True instances; None if they are unknown.
     """
 
     video: str
@@ -32,9 +38,9 @@ class Timeline:
 
 def shown_classes(timeline: Timeline, most: int) -> list[str]:
     """Classes worth a row: those of the truth, then those with the best detections, at most `most`."""
-    wanted = [i.label for i in timeline.truth or ()]
-    wanted += [label for label, *_ in sorted(timeline.detections, key=lambda d: -d[3])]
-    return list(dict.fromkeys(wanted))[:most]
+    labels = [instance.label for instance in timeline.truth or ()]
+    labels += [label for label, *_ in sorted(timeline.detections, key=lambda d: -d[3])]
+    return list(dict.fromkeys(labels))[:most]
 
 
 def draw_timeline(timeline: Timeline, path: Path, most_classes: int = 5, per_class: int = 30) -> None:
@@ -49,18 +55,18 @@ def draw_timeline(timeline: Timeline, path: Path, most_classes: int = 5, per_cla
         _draw_curves(curves, timeline, names)
         curves.set_xlim(0, timeline.duration)
         curves.set_xlabel("time (s)")
-        known = " over truth (grey)" if timeline.truth is not None else ""
-        bars.set_title(f"{timeline.video}: detections{known}", loc="left")
+        beside = " over truth (grey)" if timeline.truth is not None else ""
+        bars.set_title(f"{timeline.video}: detections{beside}", loc="left")
         save(figure, path)
 
 
 def _draw_bars(axes: plt.Axes, timeline: Timeline, names: Sequence[str], per_class: int) -> None:
     for row, name in enumerate(names):
-        found = sorted((d for d in timeline.detections if d[0] == name), key=lambda d: -d[3])[:per_class]
-        scores = np.array([d[3] for d in found])
+        best = sorted((d for d in timeline.detections if d[0] == name), key=lambda d: -d[3])[:per_class]
+        scores = np.array([d[3] for d in best])
         span = np.ptp(scores) if len(scores) else 0
         strength = (scores - scores.min()) / span if span > 0 else np.ones(len(scores))
-        for (_, start, end, _), dark in reversed(list(zip(found, strength, strict=True))):
+        for (_, start, end, _), dark in reversed(list(zip(best, strength, strict=True))):
             axes.barh(
                 row - 0.14, end - start, left=start, height=0.4, color=colour(row), alpha=0.15 + 0.85 * dark,
                 hatch=hatch(row), linewidth=0.4, edgecolor="white",

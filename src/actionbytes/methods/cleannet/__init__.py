@@ -1,0 +1,1 @@
+"""CleanNet (Liu et al., ICCV 2019)."""

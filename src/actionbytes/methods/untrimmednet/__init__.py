@@ -1,0 +1,1 @@
+"""UntrimmedNet (Wang et al., CVPR 2017)."""

@@ -1,0 +1,26 @@
+"""Features of one shard from its frames and flow."""
+
+from pathlib import Path
+
+from actionbytes.features.made_with import MadeWith, WeightFile
+from actionbytes.features.shards import extract_shard
+from actionbytes.steps.job import job, lines
+
+with job(snakemake):
+    features = snakemake.params.features
+    seen = features.seen(snakemake.wildcards.shard)
+    out = Path(snakemake.output[0])
+    features.recipe.write(out.parent)
+    extract_shard(
+        frames=seen.get("frames"),
+        flows=seen.get("flow"),
+        out=out,
+        made_with=MadeWith(
+            decoding=features.frames.decoding,
+            flow=features.frames.flow,
+            features=features.kind,
+            weights={stream: WeightFile.of(path) for stream, path in features.weights.items()},
+        ),
+        recipe=features.recipe,
+        progress=lines,
+    )

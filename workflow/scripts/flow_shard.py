@@ -1,0 +1,15 @@
+"""Optical flow of the decoded videos of one shard."""
+
+from pathlib import Path
+
+from actionbytes.features.shards import flow_shard
+from actionbytes.steps.job import job, lines
+
+with job(snakemake):
+    flow_shard(
+        frames=Path(snakemake.input[0]),
+        out=Path(snakemake.output[0]),
+        flow=snakemake.params.flow,
+        threads=snakemake.threads,
+        progress=lines,
+    )
