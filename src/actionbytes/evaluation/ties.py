@@ -36,8 +36,9 @@ def ranked_as_numpy(group: NDArray[np.int64], score: NDArray[np.float64], backwa
     narrow = group.astype(np.int16) if group.max(initial=0) < 1 << 15 else group  # 16 bits are sorted by radix
     by_group = np.argsort(narrow, kind="stable")
     keys = score[by_group] if backwards else -score[by_group]
-    ends = np.cumsum(np.bincount(group))
-    for low, high in zip(np.append(0, ends[:-1]), ends, strict=True):
+    size = np.bincount(group)
+    ends = np.cumsum(size)
+    for low, high in zip(ends - size, ends, strict=True):
         if high - low > 1:
             rows, key = by_group[low:high], keys[low:high]
             ascending = np.sort(key)
