@@ -15,7 +15,7 @@ from actionbytes.video.parameters import Decoding, Flow
 @pytest.mark.parametrize(
     ("values", "words"),
     [
-        ({"network": "vgg"}, "network: 'vgg' is not allowed: no such network; there is i3d"),
+        ({"network": "vgg"}, "network: 'vgg' is not allowed: no such network; there is bn-inception, i3d"),
         ({"streams": ["rgb", "audio"]}, "no such stream: audio; i3d has rgb and flow"),
         ({"streams": []}, "streams: .* is not allowed"),
         ({"span": 5}, "span: 5 is not allowed: i3d takes multiples of 8 from 16 to 256"),

@@ -116,3 +116,12 @@ def test_decode_undoes_encode():
     grid = torch.from_numpy(anchors(64, 5))
     truth = torch.rand(len(grid), 2, dtype=torch.float64) * 60 + 0.1
     torch.testing.assert_close(decode(encode(truth, grid, 0.1), grid, 0.1), truth)
+
+
+def test_arrays_give_what_tensors_give():
+    grid = anchors(64, 5)
+    truth = np.random.default_rng(0).uniform(1, 60, grid.shape)
+    offsets = encode(truth, grid)
+    assert isinstance(offsets, np.ndarray)
+    np.testing.assert_allclose(offsets, encode(torch.from_numpy(truth), torch.from_numpy(grid)).numpy())
+    np.testing.assert_allclose(decode(offsets, grid), truth)

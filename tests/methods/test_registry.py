@@ -17,7 +17,8 @@ def test_every_method_detects_and_says_what_it_is(name):
     assert group.summary.endswith(".") and "\n" not in group.summary
     assert set(group.starts_from.values()) <= set(known())
     settings = group()
-    method = method_class(name).built(DIM, 3, {"videos": 3}, settings, torch.Generator().manual_seed(0))
+    sizes = dict.fromkeys(settings.sources, 3)
+    method = method_class(name).built(DIM, 3, sizes, settings, torch.Generator().manual_seed(0))
     detected = method.detect(np.ones((4, DIM)), group.localization())
     assert all(scores.shape == (3,) and scores.dtype == np.float32 for scores in detected.scores.values())
     assert "fusion" in detected.scores

@@ -119,12 +119,13 @@ def ranked_within(group: np.ndarray, value: np.ndarray, tie: np.ndarray) -> np.n
 
 def tiou_of(first: Segments, second: Segments, i: np.ndarray | int, j: np.ndarray, hull: bool = False) -> np.ndarray:
     """Compute tIoU of the pairs (i, j), in the operations and the order of the originals, to the last bit."""
-    intersection = np.minimum(first.end[i], second.end[j]) - np.maximum(first.start[i], second.start[j])
+    start, end, other_start, other_end = first.start[i], first.end[i], second.start[j], second.end[j]
+    intersection = np.minimum(end, other_end) - np.maximum(start, other_start)
     intersection = np.maximum(intersection, 0.0)
     if hull:
-        union = np.maximum(first.end[i], second.end[j]) - np.minimum(first.start[i], second.start[j])
+        union = np.maximum(end, other_end) - np.minimum(start, other_start)
     else:
-        union = (second.end[j] - second.start[j]) + (first.end[i] - first.start[i]) - intersection
+        union = (other_end - other_start) + (end - start) - intersection
     tiou: np.ndarray = np.divide(intersection, union, out=np.zeros_like(union), where=intersection > 0)
     return tiou
 
@@ -199,7 +200,7 @@ def assign(chooser: np.ndarray, choice: np.ndarray) -> np.ndarray:
         np.minimum.at(holder, asked, asking)
         after = holder[asked]
         refused = asking[after != asking]
-        ousted = np.unique(before[(before != after) & (before != nobody)])
+        ousted = before[(after == asking) & (before != nobody)]  # one holder at most for each choice that is taken anew
         last = np.concatenate([refused, ousted])
         asking = last + 1
         on_list = asking < nobody

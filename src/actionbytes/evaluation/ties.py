@@ -34,15 +34,18 @@ def ranked_as_numpy(group: NDArray[np.int64], score: NDArray[np.float64], backwa
         (N,) positions.
     """
     narrow = group.astype(np.int16) if group.max(initial=0) < 1 << 15 else group  # 16 bits are sorted by radix
-    order = np.argsort(-score)  # equals in any order
-    order = order[np.argsort(narrow[order], kind="stable")]
-    grouped, scores = group[order], score[order]
-    tied = (grouped[1:] == grouped[:-1]) & (scores[1:] == scores[:-1])
-    for number in np.unique(grouped[1:][tied]):
-        low, high = np.searchsorted(grouped, [number, number + 1])
-        rows = np.sort(order[low:high])
-        order[low:high] = rows[portable_argsort(score[rows])[::-1] if backwards else portable_argsort(-score[rows])]
-    return order
+    by_group = np.argsort(narrow, kind="stable")
+    keys = score[by_group] if backwards else -score[by_group]
+    size = np.bincount(group)
+    ends = np.cumsum(size)
+    for low, high in zip(ends - size, ends, strict=True):
+        if high - low > 1:
+            rows, key = by_group[low:high], keys[low:high]
+            ascending = np.sort(key)
+            tied = bool((ascending[1:] == ascending[:-1]).any())
+            order = portable_argsort(key) if tied else np.argsort(key)
+            by_group[low:high] = rows[order[::-1] if backwards else order]
+    return by_group
 
 
 def sorted_as_numpy(pairs: Pairs, first: Segments, second: Segments) -> NDArray[np.int64]:

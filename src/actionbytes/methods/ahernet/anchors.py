@@ -4,13 +4,14 @@ A segment is a centre and a width in steps. The time line has `steps` of them; a
 `steps / (4 * 2^(j-1))` cells, each with three anchors around its centre.
 """
 
-from typing import Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+Array = TypeVar("Array", Tensor, NDArray[np.float64])
 Ratios = Literal["exact", "rounded"]
 RATIOS: dict[Ratios, tuple[float, ...]] = {
     "exact": (1.0, 2.0 ** (1 / 3), 2.0 ** (2 / 3)),  # the paper
@@ -56,24 +57,33 @@ def anchors(steps: int = 512, layers: int = 8, ratios: Ratios = "exact") -> NDAr
     return np.array(rows)
 
 
-def encode(truth: Tensor, anchors: Tensor, scale: float = 0.1) -> Tensor:
-    """Offsets (N, 2) of segments relative to anchors, both (N, 2) centre and width (the inverse of eq. 5).
+def encode(truth: Array, anchors: Array, scale: float = 0.1) -> Array:
+    """Offsets (N, 2) of segments relative to anchors (the inverse of eq. 5).
 
     Args:
-        truth: segments, widths > 0.
-        anchors: the anchor of each.
-        scale: both alphas of eq. 5: 1 in the paper, 0.1 in its public code. A smaller one makes larger offsets.
+        truth: Centre and width of each segment, (N, 2), widths > 0; a tensor or an array.
+        anchors: The anchor of each, likewise.
+        scale: Both alphas of eq. 5: 1 in the paper, 0.1 in its public code. A smaller one makes larger offsets.
     """
+    library = _library(truth)
     centre = (truth[:, 0] - anchors[:, 0]) / anchors[:, 1] / scale
-    width = torch.log(truth[:, 1] / anchors[:, 1]) / scale
-    return torch.stack([centre, width], 1)
+    width = library.log(truth[:, 1] / anchors[:, 1]) / scale
+    offsets: Array = library.stack([centre, width], 1)
+    return offsets
 
 
-def decode(offsets: Tensor, anchors: Tensor, scale: float = 0.1) -> Tensor:
-    """Segments (N, 2), centre and width, from offsets (N, 2) to anchors (N, 2) (eq. 5)."""
+def decode(offsets: Array, anchors: Array, scale: float = 0.1) -> Array:
+    """Segments (N, 2), centre and width, from offsets (N, 2) to anchors (N, 2), tensors or arrays (eq. 5)."""
+    library = _library(offsets)
     centre = anchors[:, 0] + scale * anchors[:, 1] * offsets[:, 0]
-    width = anchors[:, 1] * torch.exp(scale * offsets[:, 1])
-    return torch.stack([centre, width], 1)
+    width = anchors[:, 1] * library.exp(scale * offsets[:, 1])
+    segments: Array = library.stack([centre, width], 1)
+    return segments
+
+
+def _library(values: Tensor | NDArray[np.float64]) -> Any:
+    """The module whose functions take these values."""
+    return torch if isinstance(values, Tensor) else np
 
 
 def assign(anchors: NDArray[np.floating], truths: NDArray[np.floating], steps: int) -> Assignment:

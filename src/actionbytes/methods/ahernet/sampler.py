@@ -29,7 +29,10 @@ class LongEnoughSampler:
         for name, videos in sets.items():
             self.usable[name] = np.flatnonzero(np.diff(videos.offsets) >= least.get(name, 1))
             if not len(self.usable[name]):
-                raise UserError(f"{name}: every video is shorter than {least[name]} snippets; lower min_moment")
+                raise UserError(
+                    f"{name}: every video is shorter than {least.get(name, 1)} snippets, the least to learn from; "
+                    "lower min_moment (ahernet) or min_length (ahernet_single)"
+                )
 
     def draw(self, generators: Mapping[str, np.random.Generator]) -> dict[str, Draw]:
         """Draw `batch` videos of each source, with replacement."""

@@ -29,10 +29,10 @@ class Updates:
     def moments(self) -> Losses:
         """L_reg of moments, in their classifier and, unless `moment_backbone` is fixed, the convolutions."""
         model, scene = self.model, self.scene
-        weights = list(model.moment_classes.parameters())
-        if model.settings.moment_backbone == "shared":
+        weights, learns = list(model.moment_classes.parameters()), model.settings.moment_backbone == "shared"
+        if learns:
             weights += (model.moment_backbone or model.backbone).parameters()
-        loss = self._moment_loss(model.moment_classes, scene.moments, scene.moment_classes)
+        loss = self._moment_loss(model.moment_classes, scene.moments, scene.moment_classes, learns)
         descend([(self.optimizers["classifiers" if self.summed else "moments"], loss)], weights)
         return {"moments": loss.detach()}
 
@@ -41,7 +41,7 @@ class Updates:
         pieces = self.scene.foregrounds
         if not len(pieces.features):
             return {"foregrounds": torch.zeros(())}
-        loss = self._moment_loss(self.model.foreground_classes, pieces.features, pieces.classes)
+        loss = self._moment_loss(self.model.foreground_classes, pieces.features, pieces.classes, False)
         optimizer = self.optimizers["classifiers" if self.summed else "foregrounds"]
         descend([(optimizer, loss)], self.model.foreground_classes.parameters())
         return {"foregrounds": loss.detach()}
@@ -114,9 +114,11 @@ class Updates:
         descend([(self.optimizers["contexts"], loss)], self.model.generators.parameters())
         return {"total": loss.detach()}
 
-    def _moment_loss(self, classifiers: Classifiers, moments: Tensor, classes: Tensor) -> Tensor:
-        logits = classifiers(self.model.moment_maps(moments))
-        return self.model.settings.class_weight * losses.moment_loss(logits, classes)
+    def _moment_loss(self, classifiers: Classifiers, moments: Tensor, classes: Tensor, through: bool) -> Tensor:
+        """Weighted L_reg (eq. 4), with gradients to the convolutions if they are to go `through`."""
+        with torch.set_grad_enabled(through):
+            maps = self.model.moment_maps(moments)
+        return self.model.settings.class_weight * losses.moment_loss(classifiers(maps), classes)
 
     def _localize(
         self,
