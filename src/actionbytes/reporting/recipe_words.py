@@ -43,14 +43,27 @@ def describe(recipe: Mapping[str, Any], depth: int = 0, key: str = "") -> Iterat
     pad = "  " * depth
     title = TITLES.get(recipe["stage"], recipe["stage"])
     yield f"{pad}{key}{title}, digest {digest(recipe)}, by stage {recipe['stage']} version {recipe['version']}"
-    parts = {name: value for name, value in recipe.items() if name not in ("stage", "version")}
-    for name, value in sorted(parts.items(), key=lambda part: is_recipe(part[1])):
+    yield from _parts({name: value for name, value in recipe.items() if name not in ("stage", "version")}, depth + 1)
+
+
+def _parts(parts: Mapping[str, Any], depth: int) -> Iterator[str]:
+    """Named values line by line; what is made from recipes comes last, with these below it."""
+    pad = "  " * depth
+    for name, value in sorted(parts.items(), key=lambda part: _holds_recipe(part[1])):
         if is_recipe(value):
-            yield from describe(value, depth + 1, f"{name}: ")
+            yield from describe(value, depth, f"{name}: ")
+        elif _holds_recipe(value):
+            yield f"{pad}{name}:"
+            yield from _parts(value, depth + 1)
         elif isinstance(value, Mapping):
-            yield f"{pad}  {name}: " + (", ".join(f"{k} {_short(v)}" for k, v in value.items()) or "defaults")
+            yield f"{pad}{name}: " + (", ".join(f"{key} {_short(part)}" for key, part in value.items()) or "none")
         else:
-            yield f"{pad}  {name}: {_short(value)}"
+            yield f"{pad}{name}: {_short(value)}"
+
+
+def _holds_recipe(value: Any) -> bool:
+    """Whether a value is a recipe or has one at any depth."""
+    return is_recipe(value) or (isinstance(value, Mapping) and any(map(_holds_recipe, value.values())))
 
 
 def differences(left: Any, right: Any, key: str = "") -> Iterator[tuple[str, str, str]]:
