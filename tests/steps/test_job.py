@@ -7,7 +7,8 @@ from types import SimpleNamespace
 import pytest
 
 from actionbytes.errors import UserError
-from actionbytes.steps.job import job, lines
+from actionbytes.progress import each, in_log
+from actionbytes.steps.job import job
 
 
 def test_output_messages_and_progress_are_in_the_log(tmp_path: Path, capfd: pytest.CaptureFixture):
@@ -15,7 +16,7 @@ def test_output_messages_and_progress_are_in_the_log(tmp_path: Path, capfd: pyte
     with job(snakemake):
         print("printed")
         logging.getLogger("actionbytes.features").info("logged")
-        assert list(lines("ab", "clip")) == ["a", "b"]
+        assert list(each("ab", in_log("clip"))) == ["a", "b"]
     assert (tmp_path / "new" / "job.log").read_text().splitlines() == ["printed", "logged", "clip 2/2"]
     assert capfd.readouterr() == ("", "")
 

@@ -4,7 +4,8 @@ from pathlib import Path
 
 from actionbytes.features.made_with import MadeWith, WeightFile
 from actionbytes.features.shards import extract_shard
-from actionbytes.steps.job import job, lines
+from actionbytes.progress import in_log
+from actionbytes.steps.job import job
 
 with job(snakemake):
     features = snakemake.params.features
@@ -22,5 +23,5 @@ with job(snakemake):
             weights={stream: WeightFile.of(path) for stream, path in features.weights.items()},
         ),
         recipe=features.recipe,
-        progress=lines,
+        progress=in_log(),
     )

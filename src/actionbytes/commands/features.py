@@ -11,6 +11,7 @@ import click
 from actionbytes.commands.inputs import listed_files, made_with_of, named_files, video_files
 from actionbytes.commands.options import FILE, bar, chosen_device, device, report, settings
 from actionbytes.errors import UserError
+from actionbytes.progress import on_terminal
 
 if TYPE_CHECKING:
     from actionbytes.features.made_with import MadeWith
@@ -63,7 +64,7 @@ def features(
 
         files = named_files(videos) if videos else listed_files(verify)
         made_with = making_of(run, weights_rgb, weights_flow, settings, precision, made_with_of(verify))
-        _show(verify_features(verify, files, made_with, device, threads, sample, bar))
+        _show(verify_features(verify, files, made_with, device, threads, sample, on_terminal()))
         return
     if not videos or out is None:
         raise UserError("name VIDEOS and --out, or stored features with --verify (see actionbytes features --help)")

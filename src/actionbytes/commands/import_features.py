@@ -4,7 +4,8 @@ from pathlib import Path
 
 import click
 
-from actionbytes.commands.options import FILE, FOLDER, bar
+from actionbytes.commands.options import FILE, FOLDER
+from actionbytes.progress import on_terminal
 
 
 @click.command("import-features")
@@ -58,7 +59,7 @@ def import_features(
         order=streams,
         names=listed,
         strict=strict,
-        progress=bar,
+        progress=on_terminal(),
     )
     aside = [status for status in statuses if status.status != "ok"]
     print(f"{out}: {len(statuses) - len(aside)} videos imported, {len(aside)} set aside")

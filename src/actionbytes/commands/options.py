@@ -29,16 +29,6 @@ def bar(items: Sequence[Item], unit: str = "video") -> Iterator[Item]:
     return each(items, on_terminal(unit))
 
 
-def steps() -> Callable[[int, int, dict[str, float]], None]:
-    """Progress of training on the terminal: called with (steps done, steps in all, losses)."""
-    report = on_terminal("step")
-
-    def show(done: int, total: int, losses: dict[str, float]) -> None:
-        report(done, total, f"loss {losses['total']:.4f}")
-
-    return show
-
-
 def chosen_device(name: str) -> str:
     """`name`, or for "auto" the best device of the machine; a UserError if there is no such device."""
     import torch

@@ -5,7 +5,7 @@ stranger cannot run code.
 """
 
 import pickle
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -17,6 +17,7 @@ from actionbytes.data.manifests import Status
 from actionbytes.errors import UserError
 from actionbytes.features.kinds import STREAMS
 from actionbytes.features.store import VideoFeatures, iterate_shards, open_shard, shard_files, write_shard
+from actionbytes.progress import Progress, each, silent
 
 ALLOWED = {
     (module, name)
@@ -133,7 +134,7 @@ def import_videos(
     order: Sequence[str] = STREAMS,
     names: Sequence[str] | None = None,
     strict: bool = False,
-    progress: Callable[[Sequence], Iterable] = iter,
+    progress: Progress = silent,
 ) -> list[Status]:
     """Write ready-made features as one shard per subset.
 
@@ -147,7 +148,7 @@ def import_videos(
         order: Streams of joint arrays, from left to right.
         names: Which video each row of an object array is; none: the annotated videos in their order.
         strict: Raise an error for a video that would be set aside.
-        progress: Wraps the names of the videos of each subset.
+        progress: Called after each video of a subset.
 
     Returns:
         What became of each video.
@@ -180,7 +181,7 @@ def import_videos(
     for subset in sorted({video.subset for video in videos.values()}):
         members = sorted(name for name, video in videos.items() if video.subset == subset)
         subset_statuses: list[Status] = []
-        usable = _usable(features_of(progress(members)), source, strict, subset_statuses)
+        usable = _usable(features_of(each(members, progress)), source, strict, subset_statuses)
         write_shard(out / f"{subset}_00.h5", usable, about, subset_statuses)
         statuses += subset_statuses
     if not any(status.status == "ok" for status in statuses):

@@ -1,14 +1,14 @@
-"""What the workflow's scripts share: a log, one-line errors, progress in plain lines."""
+"""What the workflow's scripts share: a log and one-line errors."""
 
 import sys
 import traceback
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, TypeVar
 
 from actionbytes.errors import UserError
-from actionbytes.progress import each, in_log, messages_to
+from actionbytes.progress import messages_to
 
 Item = TypeVar("Item")
 
@@ -38,8 +38,3 @@ def job(snakemake: Any) -> Iterator[None]:
             traceback.print_exc()
             print(f"error: this is a defect of the program; the traceback is in {log}", file=terminal)
             sys.exit(1)
-
-
-def lines(items: Sequence[Item], unit: str = "video") -> Iterator[Item]:
-    """Iterate over `items` and say in the log how far it is."""
-    return each(items, in_log(unit))
