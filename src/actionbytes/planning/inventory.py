@@ -1,6 +1,5 @@
 """Everything that the current recipes name: what DVC's stages make, and what `recipe prune` must not touch."""
 
-import fcntl
 import json
 import re
 import shutil
@@ -9,8 +8,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from actionbytes.errors import UserError
 from actionbytes.files import write_text
+from actionbytes.locks import lock_workflow
 from actionbytes.planning.datasets import DatasetMissing, NotInSuite
 from actionbytes.planning.plan import Plan
 from actionbytes.planning.results import KEYS, RESULTS
@@ -177,13 +176,7 @@ def delete(plan: Plan, paths: Iterable[Path]) -> None:
     Raises:
         UserError: The workflow is running in this folder.
     """
-    lock = plan.root / ".snakemake" / "running"
-    lock.parent.mkdir(exist_ok=True)
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError("the workflow is running here; wait for it, then prune") from None
+    with lock_workflow(plan.root):
         for path in (plan.root / path for path in paths):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)
