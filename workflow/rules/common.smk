@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from actionbytes.locks import lock_workflow
+from actionbytes.reporting.provenance import git_problem
 
 
 wildcard_constraints:
@@ -37,6 +38,8 @@ onstart:
     if " " in sys.executable:  # Snakemake does not quote it where it starts jobs
         stop(f"{sys.executable}: a path with a blank; put the environment elsewhere: make VENV=/tmp/actionbytes ...")
     LOCK = planned(lock_workflow, Path())
+    if problem := git_problem(Path()):
+        print(f'warning: results will say that their commit is "unknown": {problem}', file=sys.stderr)
 
 
 def planned(find, *arguments):
