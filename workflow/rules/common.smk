@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from actionbytes.locks import lock_workflow
+from actionbytes.planning.unlearned import unlearned_classes
 from actionbytes.reporting.provenance import git_problem
 
 
@@ -40,6 +41,8 @@ onstart:
     LOCK = planned(lock_workflow, Path())
     if problem := git_problem(Path()):
         print(f'warning: results will say that their commit is "unknown": {problem}', file=sys.stderr)
+    for line in unlearned_classes(plan):
+        print(f"warning: {line}", file=sys.stderr)
 
 
 def planned(find, *arguments):

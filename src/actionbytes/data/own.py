@@ -79,6 +79,16 @@ class OwnData:
         """The file whose name tells that `videos.csv` and `annotations.json` are of these videos and labels."""
         return self.home / f"own-{self.labels}.json"
 
+    def classes(self, subset: str) -> set[str]:
+        """The classes that the videos of a subset show, by their folders and by the JSON."""
+        rows = [row for row in self.rows if row.subset == same_subset(subset)]
+        labels = {row.label for row in rows if row.label}
+        if self.annotations and self.annotations.is_file():
+            truth = read_annotations(self.annotations)
+            shown = [truth[row.video] for row in rows if row.video in truth and not row.label]
+            labels |= {instance.label for video in shown for instance in video.instances}
+        return labels
+
     def path(self, file: str) -> Path:
         """The path of a `file` of the list; a UserError if it is outside the user's folders."""
         root, _, inside = file.partition("/")
