@@ -99,7 +99,9 @@ def read_csv(path: Path | str, needed: Sequence[str]) -> list[dict[str, str]]:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content, read in pieces."""
+    """SHA-256 of a file's content, read in pieces; UserError for a pipe or a device, which may never end."""
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: is not a file")
     with path.open("rb") as file:
         return hashlib.file_digest(file, "sha256").hexdigest()
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from actionbytes.errors import UserError
 from actionbytes.files import read_json
-from actionbytes.recipes import digest
+from actionbytes.recipes import digest, is_named_after
 
 TITLES = {  # what each stage makes
     "render": "a rendered world",
@@ -34,6 +34,8 @@ def read_recipe(path: Path) -> dict[str, Any]:
             recipe: dict[str, Any] = read_json(folder / "recipe.json")
             if not is_recipe(recipe):
                 raise UserError(f"{folder / 'recipe.json'}: is not a recipe (no stage and version)")
+            if is_named_after(folder.resolve().name, recipe) is False:
+                raise UserError(f"{folder / 'recipe.json'}: was changed: its digest is not that of the folder's name")
             return recipe
     raise UserError(f"{path}: no recipe.json there or above; name an artifact, a table of results/, or an experiment")
 
