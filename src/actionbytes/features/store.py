@@ -81,7 +81,8 @@ class VideoFeatures:
         if not abs(covered - self.duration) < 2 * self.hop_s:  # also where the duration is NaN
             raise UserError(
                 f"{name}: {steps} snippets of {self.span} frames, one every {self.hop:g} frames at {self.fps:g} fps, "
-                f"do not fit a duration of {self.duration:.2f} s; check the fps, span and hop of the features"
+                f"do not fit a duration of {self.duration:.2f} s; check the fps, span and hop of the features (those "
+                "that were rescaled or padded to one length have no times and cannot be used)"
             )
 
 
