@@ -95,6 +95,10 @@ def entry(**changes):
         (entry(annotations=[{"label": "Jump", "segment": [1, float("nan")]}]), "nan is not a finite number"),
         (entry(annotations=[{"label": "Jump", "segment": [1, True]}]), "True is not a finite number"),
         (entry(annotations=[{"label": "Jump", "segment": [1, 10**400]}]), "not a finite number"),
+        (entry(annotations=[{"label": " ", "segment": [1, 2]}]), "annotation 0: ' ' cannot name a class: it is empty"),
+        (entry(subset="../up"), "video 'v': '../up' cannot name a subset"),
+        (entry(subset="validation/split1"), "cannot name a subset"),
+        (entry(subset=""), "cannot name a subset"),
         (entry(duration=-1), "'duration' must be above 0"),
         (entry(fps="fast"), "'fps'.*'fast'"),
         (entry(ambiguous=[[1]]), "ambiguous segment 0"),
@@ -108,6 +112,42 @@ def test_broken_files_are_one_clear_line(tmp_path, content, message):
     with pytest.raises(UserError, match=message) as error:
         read_annotations(path)
     assert str(path) in str(error.value) and "\n" not in str(error.value)
+
+
+@pytest.mark.parametrize(
+    "name", ["", ".", "..", "../up", "/tmp/x", "a/b", "a\\b", " a", "a\n", "a\x00b", "\ud800", "é" * 101]
+)
+def test_ids_that_cannot_name_a_video(tmp_path, name):
+    (tmp_path / "gt.json").write_text(json.dumps({"database": {name: entry()["database"]["v"]}}))
+    with pytest.raises(UserError, match="cannot name a video") as error:
+        read_annotations(tmp_path / "gt.json")
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize("label", [" Jump", "Jump ", "a\tb", "a\u2028b", "\udc80", "x" * 201])
+def test_labels_that_cannot_name_a_class(tmp_path, label):
+    (tmp_path / "gt.json").write_text(json.dumps(entry(annotations=[{"label": label, "segment": [1, 2]}])))
+    with pytest.raises(UserError, match=r"video 'v', annotation 0: .*cannot name a class") as error:
+        read_annotations(tmp_path / "gt.json")
+    assert str(error.value).isprintable()
+
+
+@pytest.mark.parametrize("name", ["-dashes_-x", "my video (2)", "v.1", "Äpfel", "跳"])
+def test_usual_names_are_names(tmp_path, name):
+    changed = {"database": {name: entry(annotations=[{"label": f"{name}/x", "segment": [1, 2]}])["database"]["v"]}}
+    (tmp_path / "gt.json").write_text(json.dumps(changed))
+    assert read_annotations(tmp_path / "gt.json")[name].labels == [f"{name}/x"]
+
+
+def test_hidden_files_of_a_text_folder_are_none(tmp_path):
+    (tmp_path / "Jump_test.txt").write_text("v1 0.0 1.0\n")
+    (tmp_path / "__MACOSX").mkdir()
+    for name in ("._Jump_test.txt", "__MACOSX/Jump_test.txt"):
+        (tmp_path / name).write_bytes(b"\x00\x05Mac OS X")
+    assert list(read_annotations(tmp_path)) == ["v1"]
+    (tmp_path / "Run_test.txt").write_text("a/b 0.0 1.0\n")
+    with pytest.raises(UserError, match=r"Run_test\.txt, line 1: 'a/b' cannot name a video"):
+        read_annotations(tmp_path)
 
 
 def test_broken_text_folders(tmp_path):

@@ -92,6 +92,8 @@ def _extract(paths: list[Path], out: Path, made_with: "MadeWith", device: str, t
                 continue
             statuses.append(Status(path.stem, video.features.frames, video.reader.status, video.reader.reason))
             yield path.stem, video.features
+        if not any(status.status != "set aside" for status in statuses):  # here, so that a file that is there stays
+            raise UserError(f"no video could be used; the first problem: {statuses[0].reason}")
 
     if out.suffix == ".h5":
         write_shard(out, extracted(), {"made_with": plain(made_with)}, statuses, plain(made_with))
@@ -101,8 +103,6 @@ def _extract(paths: list[Path], out: Path, made_with: "MadeWith", device: str, t
         if status.status != "ok":
             print(f"{status.video}: {status.status}: {status.reason}")
     used = sum(status.status != "set aside" for status in statuses)
-    if not used:
-        raise UserError("no video could be used")
     print(f"{out}: {used}/{len(statuses)} videos")
 
 

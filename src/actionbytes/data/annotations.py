@@ -1,7 +1,8 @@
 """Annotations: which action happens when in which video, in seconds, as ActivityNet JSON or THUMOS text.
 
 Truth is read as it is. Flaws of real files (instances without length, ends after the video's end, duplicates) are kept;
-`actionbytes.evaluation.truth` corrects them if asked to. What cannot be understood at all is a UserError.
+`actionbytes.evaluation.truth` corrects them if asked to. What cannot be understood at all is a UserError. So is an id,
+subset or label that cannot name anything (see `actionbytes.data.names`): the rest of the program relies on that.
 """
 
 import difflib
@@ -15,6 +16,7 @@ from typing import Any
 
 import numpy as np
 
+from actionbytes.data.names import check_id, check_label, check_subset
 from actionbytes.errors import UserError
 from actionbytes.files import read_json, read_text, write_text
 
@@ -66,7 +68,8 @@ def read_annotations(path: Path | str) -> dict[str, Video]:
     `Ambiguous_*.txt`; instances of a video are ordered by class name, then as in the file.
 
     Raises:
-        UserError: No such file, not JSON, a missing key, a time that is not a finite number, a video listed twice.
+        UserError: No such file, not JSON, a missing key, a time that is not a finite number, a video listed twice,
+            or a video, subset or class that cannot go by its name.
     """
     path = Path(path)
     videos = _read_thumos_folder(path) if path.is_dir() else _read_activitynet(path)
@@ -119,24 +122,28 @@ def _read_activitynet(path: Path) -> dict[str, Video]:
     content = read_json(path)
     if not isinstance(content, dict) or not isinstance(content.get("database"), dict):
         raise UserError(f"{path}: no ActivityNet annotations: the file must be an object with the key 'database'")
-    return {name: _video(f"{path}: video {name!r}", name, entry) for name, entry in content["database"].items()}
+    return {name: _video(path, name, entry) for name, entry in content["database"].items()}
 
 
-def _video(place: str, name: str, entry: Any) -> Video:
-    """One entry of `database`; `place` opens every error."""
+def _video(path: Path, name: str, entry: Any) -> Video:
+    """One entry of `database`; `path` and `name` open every error."""
+    check_id(str(path), name)
+    place = f"{path}: video {name!r}"
     if not isinstance(entry, dict):
         raise UserError(f"{place}: must be an object with 'subset' and 'annotations'")
     for key, type_, noun in (("subset", str, "text"), ("annotations", list, "list")):
         if not isinstance(entry.get(key), type_):
             raise UserError(f"{place}: {key!r} is missing or not a {noun}")
+    check_subset(place, entry["subset"])
     instances = []
     for position, annotation in enumerate(entry["annotations"]):
         entry_place = f"{place}, annotation {position}"
         if not isinstance(annotation, dict) or not {"label", "segment"} <= annotation.keys():
             raise UserError(f"{entry_place}: must be an object with 'label' and 'segment'")
         label = annotation["label"]
-        if not isinstance(label, str) or not label.strip():
-            raise UserError(f"{entry_place}: 'label' must be text, not {label!r}")
+        if not isinstance(label, str):
+            raise UserError(f"{entry_place}: 'label' must be text, not {label!r:.80}")
+        check_label(entry_place, label)
         instances.append(Instance(label, *_segment(entry_place, annotation["segment"])))
     ambiguous = entry.get("ambiguous") or []
     if not isinstance(ambiguous, list):
@@ -153,7 +160,7 @@ def _video(place: str, name: str, entry: Any) -> Video:
 
 def _segment(place: str, value: Any) -> tuple[float, float]:
     if not isinstance(value, list | tuple) or len(value) != 2:
-        raise UserError(f"{place}: 'segment' must be [start, end], not {value!r}")
+        raise UserError(f"{place}: 'segment' must be [start, end], not {value!r:.80}")
     return _number(place, value[0]), _number(place, value[1])
 
 
@@ -179,13 +186,14 @@ def _positive(place: str, entry: dict[str, Any], key: str) -> float | None:
 
 def _read_thumos_folder(folder: Path) -> dict[str, Video]:
     matches = ((path, THUMOS_FILE.fullmatch(path.name)) for path in sorted(folder.rglob("*.txt*")))
-    files = [(path, match) for path, match in matches if match]
+    files = [(path, match) for path, match in matches if match and not _hidden(path.relative_to(folder))]
     if not files:
         raise UserError(f"{folder}: no THUMOS text files such as Diving_test.txt in this folder")
     rows: dict[str, tuple[str, list[Instance], list[tuple[float, float]]]] = {}
     seen: dict[tuple[str, str], Path] = {}
     for path, match in files:
         label, subset = match["label"], same_subset(match["subset"])
+        check_label(str(path), label)
         if (first := seen.setdefault((label, subset), path)) != path:
             raise UserError(
                 f"{folder}: {first.name} is there twice ({first.parent} and {path.parent}): name one folder"
@@ -196,6 +204,7 @@ def _read_thumos_folder(folder: Path) -> dict[str, Video]:
             place = f"{path}, line {number}"
             if len(fields) != 3:
                 raise UserError(f"{place}: must be 'video start end', not {line.strip()!r:.80}")
+            check_id(place, fields[0])
             segment = _segment(place, fields[1:])
             first_subset, instances, ambiguous = rows.setdefault(fields[0], (subset, [], []))
             if first_subset != subset:
@@ -208,6 +217,11 @@ def _read_thumos_folder(folder: Path) -> dict[str, Video]:
         name: Video(name, subset, instances=tuple(instances), ambiguous=tuple(ambiguous))
         for name, (subset, instances, ambiguous) in sorted(rows.items())
     }
+
+
+def _hidden(path: Path) -> bool:
+    """Whether a path leads through a hidden name, as copies from a Mac (`._Diving_test.txt`) have it."""
+    return any(part.startswith(".") or part == "__MACOSX" for part in path.parts)
 
 
 def classes_of(videos: Mapping[str, Video]) -> list[str]:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
 from actionbytes.data.annotations import Video, nearest, same_subset
+from actionbytes.data.names import check_id, check_subset
 from actionbytes.errors import UserError
 from actionbytes.files import file_digest, read_csv, write_csv
 from actionbytes.progress import Progress, each, silent
@@ -45,8 +46,8 @@ def read_manifest(path: Path) -> list[Entry]:
     entries = []
     for number, row in enumerate(rows, 2):
         entry = Entry(row["video"], row["subset"], row["file"], row.get("sha256") or "")
-        if not entry.video or "/" in entry.video or entry.video.startswith("."):
-            raise UserError(f"{path}, line {number}: {entry.video!r} cannot name a video (no '/', no leading dot)")
+        check_id(f"{path}, line {number}", entry.video)
+        check_subset(f"{path}, line {number}", entry.subset)
         if PurePosixPath(entry.file).is_absolute() or ".." in PurePosixPath(entry.file).parts:
             raise UserError(f"{path}, line {number}: {entry.file!r} must be relative to the folder of the list")
         entries.append(entry)

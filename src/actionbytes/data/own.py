@@ -6,20 +6,17 @@ they are, and no file is opened as a video here.
 """
 
 import json
-import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from actionbytes.data.annotations import Instance, Video, read_annotations, same_subset, write_annotations
 from actionbytes.data.manifests import Entry, is_video, videos_below
+from actionbytes.data.names import check_id, check_label, check_subset
 from actionbytes.errors import UserError
 from actionbytes.files import file_digest, read_csv, read_json, write_csv, write_text
 from actionbytes.recipes import digest
 
-ID = re.compile(r"[^/\\.\x00-\x1f][^/\\\x00-\x1f]{0,199}")  # safe as the name of a file and of an HDF5 group
-LONGEST_ID = 200  # bytes; the name of a file has at most 255, with what is put before and behind an id
 COLUMNS = ("video", "subset", "file", "bytes", "sha256", "label")
 HASHES = "hashes.csv"  # in the dataset's folder: hashes by size and time of files
 _HASH_COLUMNS = ("file", "bytes", "time_ns", "sha256")
@@ -163,11 +160,10 @@ def own_data(
         labels_sha256 = file_digest(annotations)
     seen: dict[str, OwnVideo] = {}
     for row in rows:
-        if not ID.fullmatch(row.video) or len(os.fsencode(row.video)) > LONGEST_ID or not _is_text(row.video):
-            problem = f"no '/', no leading dot, UTF-8, at most {LONGEST_ID} bytes"
-            raise UserError(f"{key}: {row.video!r} cannot name a video ({problem}); rename it")
-        if not re.fullmatch(r"\w+", row.subset):
-            raise UserError(f"{key}: {row.subset!r} cannot name a subset (letters, digits and _ only); rename it")
+        check_id(key, row.video)
+        check_subset(key, row.subset)
+        if row.label:
+            check_label(key, row.label)
         if (first := seen.setdefault(row.video, row)) is not row:
             raise UserError(f"{key}: {first.file} and {row.file} are both named {row.video!r}; rename one")
     data = OwnData(home, roots, annotations, sorted(rows, key=lambda row: row.video), labels_sha256)
@@ -220,8 +216,6 @@ def _untrimmed(key: str, folder: Path, annotations: Path) -> list[OwnVideo]:
             raise UserError(f"{key}.videos: {first} and {path} have one name; rename one")
     rows = []
     for name, video in truth.items():
-        if not ID.fullmatch(name):
-            raise UserError(f"{annotations}: {name!r} cannot name a video (no '/', no leading dot); rename it")
         stem = name if name in files else f"v_{name}"
         if stem not in files:
             raise UserError(f"{annotations}: video {name!r} has no file in {folder}; add it or drop its annotation")
@@ -233,15 +227,6 @@ def _untrimmed(key: str, folder: Path, annotations: Path) -> list[OwnVideo]:
             f"{key}.videos: {min(files.values())}{more} has no annotation in {annotations}; add one or move it away"
         )
     return rows
-
-
-def _is_text(name: str) -> bool:
-    """Whether the name of a file is UTF-8."""
-    try:
-        name.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
 
 
 def _hashed(data: OwnData) -> list[OwnVideo]:
