@@ -327,10 +327,3 @@ def test_wrong_parameters_are_one_line():
         validated(Decoding, {"short_side": 90, "crop": 100}, "x")
     with pytest.raises(UserError, match="fps: 0 is not allowed"):
         validated(Decoding, {"fps": 0}, "x")
-
-
-@pytest.mark.parametrize(("side", "value"), [("crop", 1025), ("short_side", 4097)])
-def test_frames_have_a_largest_size(side, value):
-    """A file that says how features are made, of a stranger, cannot ask for gigabytes a batch."""
-    with pytest.raises(UserError, match=side):
-        validated(Decoding, {"short_side": 4096, side: value}, "features.json")
