@@ -1,7 +1,7 @@
 """Ready-made features to shards: folders of `.npy`, or one W-TALC-style object array."""
 
 import logging
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
