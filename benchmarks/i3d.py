@@ -19,7 +19,7 @@ from actionbytes.backbones.i3d import I3D, NETWORK, initialize, same_padding
 
 
 def plain_features(state, x):
-    """(N, Cin, 16, H, W) -> (N, D), written from the table of methods.md 1.1 and the state dict alone."""
+    """(N, Cin, 16, H, W) -> (N, D), written from the layers of the published network and the state dict alone."""
 
     def pad(x, kernel, stride):
         pads = [same_padding(*axis) for axis in zip(x.shape[2:], kernel, stride, strict=True)]

@@ -35,6 +35,9 @@ def world(folder: Path) -> None:
     write_annotations(folder / "annotations.json", videos)
 
 
+pytestmark = pytest.mark.slow
+
+
 @pytest.fixture(scope="module")
 def project(tmp_path_factory, root):
     """The repository's workflow and package in a folder, with the files of the document in place."""

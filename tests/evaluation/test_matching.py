@@ -5,9 +5,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from actionbytes.evaluation import matching
+from actionbytes.evaluation import matching, ties
 from actionbytes.evaluation.matching import Segments, assign, overlapping, ranked, ranked_within, touching
-from actionbytes.evaluation.ties import introsort
+from actionbytes.evaluation.ties import introsort, portable_argsort, sorted_as_numpy
 
 seeds = st.integers(0, 2**32 - 1)
 quick = settings(max_examples=60, deadline=None)
@@ -74,3 +74,54 @@ def test_introsort_is_that_of_numpy(seed, n, values):
     """Long double has no vectorised argsort in NumPy: it shows the portable one on every machine."""
     tiou = np.random.default_rng(seed).integers(values, size=n) * 0.1
     assert introsort(tiou.tolist()) == np.argsort(tiou.astype(np.longdouble)).tolist()
+
+
+def test_introsort_turns_to_heapsort_where_the_median_of_three_splits_badly(monkeypatch):
+    heaps = []
+    heapsort = ties._heapsort
+    monkeypatch.setattr(ties, "_heapsort", lambda values, order: heaps.append(1) or heapsort(values, order))
+    n = 2048
+    values = np.zeros(2 * n)  # Musser's sequence: every median of three is next to the smallest
+    values[:n:2], values[1:n:2], values[n:] = np.arange(1, n, 2), n + np.arange(1, n, 2), 2 * np.arange(1, n + 1)
+    values //= 5  # with equals
+    assert introsort(values.tolist()) == np.argsort(values.astype(np.longdouble)).tolist()
+    assert heaps
+
+
+def test_a_numpy_whose_long_double_is_sorted_otherwise_is_noticed(monkeypatch):
+    values = np.random.default_rng(0).integers(0, 9, (3, 40)) / 8
+    expected = portable_argsort(values)
+    ties._long_double_is_portable.cache_clear()
+    monkeypatch.setattr(np, "argsort", lambda values, axis=-1: np.lexsort((values,), axis=axis))  # stable
+    try:
+        assert not ties._long_double_is_portable()
+        assert np.array_equal(portable_argsort(values), expected)
+    finally:
+        monkeypatch.undo()
+        ties._long_double_is_portable.cache_clear()
+
+
+@given(seeds, st.sampled_from([1 << 20, 50]))
+@quick
+def test_equal_overlaps_are_sorted_among_all_of_the_group(seed, chunk):
+    """Groups of 1 to 60 instances, 0/0 among the overlaps: each row as introsort has it, backwards."""
+    rng = np.random.default_rng(seed)
+    second = make_segments(rng, int(rng.integers(1, 60)), int(rng.integers(1, 4)), digits=0)
+    first = make_segments(rng, 20, 3, digits=0)
+    pairs = matching.with_pairs_without_union(overlapping(first, second, floor=0.1), first, second)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(ties, "CHUNK", chunk)
+        order = sorted_as_numpy(pairs, first, second)
+    got = list(zip(pairs.first[order].tolist(), pairs.second[order].tolist(), strict=True))
+    expected = []
+    for i in range(20):
+        members = np.flatnonzero(second.group == first.group[i])
+        if not len(members):
+            continue
+        overlaps = matching.tiou_of(first, second, np.full(len(members), i), members)
+        union = (second.end - second.start)[members] + (first.end[i] - first.start[i])
+        overlaps[union == 0] = np.inf
+        row = members[introsort(overlaps.tolist())[::-1]]
+        listed = set(pairs.second[pairs.first == i].tolist())
+        expected += [(i, j) for j in row.tolist() if j in listed]
+    assert got == expected

@@ -11,6 +11,7 @@ from actionbytes.data.scores import VideoScores, write_scores
 from actionbytes.errors import UserError
 from actionbytes.evaluation.detection import evaluate_all
 from actionbytes.evaluation.metrics import measure, read_cell, read_videos
+from actionbytes.evaluation.parameters import Evaluation
 from actionbytes.evaluation.protocols import PROTOCOLS
 from actionbytes.steps.evaluate import evaluate
 
@@ -91,6 +92,9 @@ def test_cells(metrics):
     assert read_cell(metrics, "accuracy", "accuracy", "rgb", []) == metrics["recognition"]["rgb"]["accuracy"]
     assert read_cell(metrics, "accuracy", "classification mAP", "rgb", []) == metrics["recognition"]["rgb"]["map"]
     assert read_cell(metrics, "activitynet", "AUC", "AUC", []) == metrics["ar-an"]["auc"]
+    close = measure(DETECTIONS, VIDEOS, [0.3, 0.30000000000000004])
+    close["wtalc"]["map"] = [1.0, 2.0]
+    assert [read_cell(close, "wtalc", "mAP", t, []) for t in close["wtalc"]["tiou"]] == [1.0, 2.0]
     assert read_cell(metrics, "activitynet", "AR", 100.0, []) == metrics["ar-an"]["recall_at"]["100"]
     assert read_videos(metrics, "accuracy", "accuracy") == (3, 3) and read_videos(metrics, "wtalc", "mAP") == (4, 4)
 
@@ -126,3 +130,6 @@ def test_the_step_reads_files(tmp_path, metrics):
     write_scores(tmp_path / "scores.csv", SCORES)
     assert evaluate(tmp_path / "det.json", tmp_path / "gt.json", "test", TIOU, tmp_path / "scores.csv") == metrics
     assert "recognition" not in evaluate(tmp_path / "det.json", tmp_path / "gt.json", "test", TIOU)
+    options = Evaluation(max_proposals=1, ties="file").model_dump()  # as the workflow hands them over
+    changed = evaluate(tmp_path / "det.json", tmp_path / "gt.json", "test", TIOU, **options)
+    assert changed["ar-an"]["average_number"][-1] == pytest.approx(1) and changed["wtalc"]["options"]["ties"] == "file"

@@ -89,6 +89,12 @@ def test_unknown_videos_are_false_positives_when_asked(command, protocol):
     assert "video 'vX' is not in the truth" in command(*UNKNOWN, *arguments, "--unknown-videos", "refuse")
 
 
+def test_ignoring_what_is_unknown_leaves_unknown_videos_out_unless_they_are_counted(command):
+    assert first_value(command(*UNKNOWN, "--ignore-unknown")) == 100
+    assert first_value(command(*UNKNOWN, "--ignore-unknown", "--unknown-videos", "count")) == 50
+    assert "contradicts" in command(*UNKNOWN, "--ignore-unknown", "--unknown-videos", "refuse")
+
+
 def test_unknown_videos_at_eleven_points():
     assert map_of("thumos14-11pt", *UNKNOWN, unknown_videos="count") == pytest.approx(50)
 
@@ -309,6 +315,12 @@ def test_thresholds_are_taken_as_typed(command):
     assert table[0].split()[4:7] == ["0.1", "0.2", "0.3"] and table[1].split()[1:4] == ["100.00", "100.00", "0.00"]
     both = command(segments, rows, "--tiou", "0.3,0.30000000000000004").splitlines()
     assert both[0].split()[4:6] == ["0.3", "0.30000000000000004"] and both[1].split()[1:3] == ["100.00", "0.00"]
+
+
+def test_ar_an_has_the_thresholds_of_its_original():
+    """The ninth of `linspace` is a little less than 0.9."""
+    metrics = recall_metrics(detected(("v", 0, 9, 1)), truth_of({"v": [(0, 10)]}))
+    assert metrics["tiou"] == np.linspace(0.5, 0.95, 10).tolist() and metrics["tiou"][8] == 0.8999999999999999
 
 
 def test_thresholds_are_limited():

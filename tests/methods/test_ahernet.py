@@ -71,6 +71,7 @@ def test_every_variant_trains_twice_to_the_same_weights_and_survives_interruptio
     assert (tmp_path / "cut" / LOG).read_bytes() == (whole / LOG).read_bytes()
 
 
+@pytest.mark.slow
 def test_kill_9_loses_nothing(tmp_path, start):
     """This file is run as a script by another process, which kills itself on the way."""
     process = subprocess.run([sys.executable, __file__, str(tmp_path / "cut"), str(start)], check=False)
@@ -130,6 +131,7 @@ def test_settings_that_contradict_each_other_are_an_error():
             AhernetParameters(**SMALL | settings)
 
 
+@pytest.mark.slow
 def test_it_localizes_classes_that_it_knows_from_moments_alone(tmp_path, start):
     """Mean tIoU of the best detection with the truth, and how many videos get their class."""
     training = quick(iterations=120, lr=2e-3, batch=8)

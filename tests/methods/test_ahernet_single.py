@@ -133,6 +133,7 @@ def test_empty_segments_and_those_without_a_score_are_left_out():
         localize_anchors(APART, OVERLAP * np.nan, P, AnchorRules())
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("adams", ["summed", "separate"])
 def test_it_localizes_the_toy(tmp_path, adams):
     settings = AhernetSingleParameters(**NET, adams=adams)

@@ -254,6 +254,7 @@ def test_trained_twice_is_equal_and_killed_and_resumed_too(toy, heads, tmp_path,
         assert contents(whole)[0] != contents(other)[0]
 
 
+@pytest.mark.slow
 def test_proposals_come_to_score_more_and_to_fit_better(toy, heads, tmp_path):
     """The only anchor size, 3, is that of no action here: they have 4 to 10 snippets."""
     features, labels = toy.world()

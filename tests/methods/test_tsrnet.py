@@ -189,6 +189,7 @@ def test_a_trimmed_run_of_another_size_is_an_error(clips):
         method(streams=("rgb",)).begin({"trimmed": load_run(clips)[0]})
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("trimmed", ["frozen", "joint"])
 def test_it_learns_the_toy_and_the_domains_come_closer(tmp_path, clips, trimmed):
     ours, _ = load_run(run(tmp_path, clips, quick(iterations=300), trimmed=trimmed))

@@ -32,7 +32,7 @@ from actionbytes.parameters import validated
 @click.option(
     "--tiou",
     help="Thresholds, as in 0.1:0.9:0.1, 0.3,0.5 or linspace:0.1:0.9:9 (the floats of NumPy's linspace).  "
-    "[default: 0.1:0.9:0.1; ar-an 0.5:0.95:0.05]",
+    "[default: 0.1:0.9:0.1; ar-an linspace:0.5:0.95:10]",
 )
 @click.option("--per-class", is_flag=True, help="Print the AP of every class too.")
 @click.option("--out", type=click.Path(path_type=Path), multiple=True, help="Write a .json or a .csv; may be repeated.")
@@ -79,6 +79,9 @@ def evaluate(
             raise UserError(f"--out {path}: write a .json or a .csv file")
     _refuse_without_effect(context, protocol)
     evaluation = validated(Evaluation, options, "evaluate")
+    given = context.get_parameter_source("unknown_videos") is ParameterSource.COMMANDLINE
+    if ignore_unknown and given and evaluation.unknown_videos == "refuse":
+        raise UserError("--unknown-videos refuse contradicts --ignore-unknown: give one of them")
     unknown_videos = "leave-out" if ignore_unknown else evaluation.unknown_videos
     detections, videos, classes = load(det, gt, subset, unknown_videos, drop_invalid, class_numbers, reversed_segments)
     set_aside = videos.keys() - _names(videos_from, videos) if videos_from else set()

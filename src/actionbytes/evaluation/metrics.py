@@ -86,13 +86,18 @@ def read_cell(
         return float(_entry(section["recall_at"], f"{cell:g}" if isinstance(cell, float) else str(cell), "AR at"))
     if isinstance(cell, str) and cell != "average":
         raise UserError(f"mAP: cell {cell!r} is neither a tIoU nor 'average'")
-    by_tiou = {round(t, 6): value for t, value in zip(section["tiou"], section["map"], strict=True)}
-    thresholds = [round(t, 6) for t in (average_over if isinstance(cell, str) else [cell])]
-    missing = [t for t in thresholds if t not in by_tiou]
-    if missing:
-        raise UserError(f"metrics were not computed at tIoU {missing[0]}; add it to evaluation.tiou and evaluate again")
-    values: list[float] = [by_tiou[t] for t in thresholds]
-    return mean(values)
+    thresholds = average_over if isinstance(cell, str) else [cell]
+    return mean(_at_tiou(section, t) for t in thresholds)
+
+
+def _at_tiou(section: Mapping[str, Any], tiou: float) -> float:
+    """Read mAP at a threshold, or where that was not computed, at one that equals it to six digits."""
+    values = dict(zip(section["tiou"], section["map"], strict=True))
+    near = {round(t, 6): value for t, value in values.items()}
+    value = values.get(tiou, near.get(round(tiou, 6)))
+    if value is None:
+        raise UserError(f"metrics were not computed at tIoU {tiou}; add it to evaluation.tiou and evaluate again")
+    return float(value)
 
 
 def read_videos(metrics: Mapping[str, Any], protocol: str, metric: str) -> tuple[int, int]:

@@ -53,7 +53,8 @@ class Evaluation(Quirks):
         default=25 / 16,
         gt=0,
         allow_inf_nan=False,
-        description="unit of wtalc, 3cnet and co2net, which round times to whole snippets: 16 frames at 25 frames/s",
+        description="snippets a second, the unit of wtalc, 3cnet and co2net, which round times to whole snippets: "
+        "16 frames at 25 frames a second",
     )
     unknown_videos: Literal["refuse", "leave-out", "count"] = Field(
         default="refuse",

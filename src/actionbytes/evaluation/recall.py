@@ -20,7 +20,7 @@ from actionbytes.evaluation.parameters import AR_AN, Evaluation
 from actionbytes.evaluation.ties import ranked_as_numpy
 from actionbytes.evaluation.truth import Truth, apply_quirks, without
 
-TIOU = tuple(np.round(np.arange(0.5, 0.951, 0.05), 2).tolist())
+TIOU: tuple[float, ...] = tuple(np.linspace(0.5, 0.95, 10).tolist())  # of the original: one is 0.8999999999999999
 POINTS = 100  # of the curve
 DEFAULTS = Evaluation()
 RECALL_AT = (1, 5, 10, 50, 100)  # average numbers of proposals at which the average recall is told

@@ -3,9 +3,10 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from actionbytes.errors import UserError
+from actionbytes.features.kinds import STREAMS
 from actionbytes.localization.thresholds import Localization, SegmentRules
 from actionbytes.parameters import Parameters
 
@@ -95,3 +96,24 @@ class ActivationMethodParameters(MethodParameters):
 
     localization: ClassVar[type[SegmentRules]] = Localization
     transferable: ClassVar[bool] = True
+
+
+class StreamParameters(MethodParameters):
+    """Parameters of a method with a network for each feature stream, trained alone."""
+
+    streams: tuple[str, ...] = Field(
+        STREAMS, min_length=1, description="feature streams; each has a network of its own, trained alone, and is fused"
+    )
+
+    @field_validator("streams")
+    @classmethod
+    def _known_and_once_each(cls, streams: tuple[str, ...]) -> tuple[str, ...]:
+        if unknown := [stream for stream in streams if stream not in STREAMS]:
+            raise ValueError(f"there is no stream {unknown[0]!r}; name some of {', '.join(STREAMS)}")
+        if len(set(streams)) < len(streams):
+            raise ValueError("a stream is named twice")
+        return tuple(sorted(streams, key=STREAMS.index))
+
+    def streams_of(self, available: tuple[str, ...]) -> tuple[str, ...]:
+        """The streams that have a network, whatever else is available."""
+        return self.streams

@@ -7,7 +7,7 @@ from pydantic import Field, FiniteFloat
 
 from actionbytes.parameters import Parameters
 
-Protocol = Literal["wtalc", "activitynet", "thumos14", "accuracy", "unstated"]
+Protocol = Literal["wtalc", "activitynet", "thumos14", "3cnet", "co2net", "thumos14-11pt", "accuracy", "unstated"]
 Cell = float | str  # a tIoU, "average", or the name of a part ("rgb")
 ACTIVITYNET_TIOU = [0.5, 0.55, 0.6, 0.65, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95]
 

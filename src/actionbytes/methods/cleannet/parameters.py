@@ -3,16 +3,15 @@
 from collections.abc import Mapping
 from typing import Any, ClassVar, Literal, Self
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, model_validator
 
-from actionbytes.features.kinds import STREAMS
 from actionbytes.localization.thresholds import SegmentRules
 from actionbytes.methods.cleannet.contrast import Outside, Ties
 from actionbytes.methods.cleannet.detection import ScoredProposals
-from actionbytes.methods.parameters import MethodParameters
+from actionbytes.methods.parameters import StreamParameters
 
 
-class CleanNetParameters(MethodParameters):
+class CleanNetParameters(StreamParameters):
     """CleanNet. The five switches of the paper's Table 1 come first; together they make the rows of its Table 2."""
 
     summary: ClassVar[str] = (
@@ -42,9 +41,6 @@ class CleanNetParameters(MethodParameters):
         "contrast", description="what scores proposals: CleanNet's contrast score, or AutoLoc's, inside minus outside"
     )
 
-    streams: tuple[Literal["rgb", "flow"], ...] = Field(
-        ("rgb", "flow"), min_length=1, description="feature streams, those of the UntrimmedNet run that it starts from"
-    )
     psi: Literal["softmax", "sigmoid", "linear"] = Field(
         "softmax",
         description="class predictions of a snippet, from each stream's outputs before they are averaged. The paper "
@@ -134,13 +130,6 @@ class CleanNetParameters(MethodParameters):
         "all snippets",
     )
 
-    @field_validator("streams")
-    @classmethod
-    def _once_each(cls, streams: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(streams)) < len(streams):
-            raise ValueError("a stream is named twice")
-        return tuple(sorted(streams, key=STREAMS.index))
-
     @model_validator(mode="after")
     def _switches_fit(self) -> Self:
         if not (self.actioness or self.edges):
@@ -158,10 +147,6 @@ class CleanNetParameters(MethodParameters):
         if self.attention_rule == "percentile" and not 0 <= self.attention_level <= 100:
             raise ValueError(f"attention_level {self.attention_level}: a percentile lies between 0 and 100")
         return self
-
-    def streams_of(self, available: tuple[str, ...]) -> tuple[str, ...]:
-        """The streams of the heads that it starts from."""
-        return self.streams
 
     def start_parameters(self, name: str) -> None:
         """None: the two have different schedules, so a finished UntrimmedNet run must be named."""

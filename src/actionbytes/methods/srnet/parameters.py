@@ -2,15 +2,14 @@
 
 from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from actionbytes.features.kinds import STREAMS
 from actionbytes.localization.thresholds import SegmentRules
-from actionbytes.methods.parameters import MethodParameters
+from actionbytes.methods.parameters import StreamParameters
 from actionbytes.methods.srnet.detection import AttendedFrames
 
 
-class SrnetParameters(MethodParameters):
+class SrnetParameters(StreamParameters):
     """SRNet: attention over a video's frames, and a classifier of what it attends to."""
 
     summary: ClassVar[str] = "SRNet: self-attention over frames, from video labels (TSRNet without transfer)."
@@ -25,9 +24,6 @@ class SrnetParameters(MethodParameters):
         "weight_decay": 0.0,
     }
 
-    streams: tuple[str, ...] = Field(
-        STREAMS, min_length=1, description="a network for each, trained alone; class scores are fused afterwards"
-    )
     flow_lr: float = Field(
         5.0, gt=0, description="learning rate of the flow network as a multiple of training.lr; 5 in the paper"
     )
@@ -67,16 +63,3 @@ class SrnetParameters(MethodParameters):
         "logits",
         description="class scores of both streams: logits: softmax (sigmoid) of their mean logits; probabilities: mean",
     )
-
-    @field_validator("streams")
-    @classmethod
-    def _known_and_once_each(cls, streams: tuple[str, ...]) -> tuple[str, ...]:
-        if unknown := [stream for stream in streams if stream not in STREAMS]:
-            raise ValueError(f"there is no stream {unknown[0]!r}; name some of {', '.join(STREAMS)}")
-        if len(set(streams)) < len(streams):
-            raise ValueError("a stream is named twice")
-        return tuple(sorted(streams, key=STREAMS.index))
-
-    def streams_of(self, available: tuple[str, ...]) -> tuple[str, ...]:
-        """Those that have a network, whatever is available."""
-        return self.streams

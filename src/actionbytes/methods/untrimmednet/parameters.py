@@ -1,16 +1,15 @@
 """What can be set about UntrimmedNet."""
 
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
-from pydantic import Field, field_validator
+from pydantic import Field
 
-from actionbytes.features.kinds import STREAMS
 from actionbytes.localization.thresholds import SegmentRules
-from actionbytes.methods.parameters import MethodParameters
+from actionbytes.methods.parameters import StreamParameters
 from actionbytes.methods.untrimmednet.detection import FrameScores
 
 
-class UntrimmedNetParameters(MethodParameters):
+class UntrimmedNetParameters(StreamParameters):
     """UntrimmedNet's heads, soft selection; the training schedule is that of its code for flow."""
 
     summary: ClassVar[str] = (
@@ -29,9 +28,6 @@ class UntrimmedNetParameters(MethodParameters):
         "batch": 16,
     }
 
-    streams: tuple[Literal["rgb", "flow"], ...] = Field(
-        ("rgb", "flow"), min_length=1, description="feature streams, each with heads of its own that are trained alone"
-    )
     shots: int = Field(
         7, ge=1, description="equal parts of a video, each classified as a whole in training; 7 in UntrimmedNet's code"
     )
@@ -53,14 +49,3 @@ class UntrimmedNetParameters(MethodParameters):
     initial_std: float = Field(
         1e-3, gt=0, description="standard deviation of initial weights; biases begin at 0; 0.001 in UntrimmedNet's code"
     )
-
-    @field_validator("streams")
-    @classmethod
-    def _once_each(cls, streams: tuple[str, ...]) -> tuple[str, ...]:
-        if len(set(streams)) < len(streams):
-            raise ValueError("a stream is named twice")
-        return tuple(sorted(streams, key=STREAMS.index))
-
-    def streams_of(self, available: tuple[str, ...]) -> tuple[str, ...]:
-        """The streams that the heads are for."""
-        return self.streams
