@@ -73,7 +73,10 @@ def train(
 
     group = method_parameters(method)
     values = with_overrides({}, settings)
-    training = validated(Training, {**group.schedule, **values.pop("training", {})}, "--set training")
+    changes = values.pop("training", {})
+    if not isinstance(changes, dict):
+        raise UserError(f"--set training={changes}: is a group; write --set training.<parameter>=<value>")
+    training = validated(Training, {**group.schedule, **changes}, "--set training")
     parameters = validated(group, values, "--set")
     if not sources:
         if not (features and annotations and subset):
