@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import IO, TYPE_CHECKING, Any, BinaryIO, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from actionbytes.errors import UserError
 
@@ -28,7 +28,7 @@ STREAM = re.compile(r"-|/dev/stdin|/(dev|proc/self)/fd/(?P<number>\d{1,6})")
 FULL = (errno.ENOSPC, errno.EDQUOT)
 
 
-def open_file(path: Path | str) -> BinaryIO:
+def open_file(path: Path | str) -> io.BufferedReader:
     """Open a regular file for reading; problems are UserErrors, and nothing that could block is opened.
 
     What is there already open may be named as a stream: `-` or `/dev/stdin`, and `/dev/fd/<n>`, which is how a shell
@@ -82,7 +82,7 @@ def read_file(path: Path | str) -> bytes:
     return unpacked
 
 
-def _pieces(file: IO[bytes]) -> bytes:
+def _pieces(file: IO[bytes] | gzip.GzipFile) -> bytes:
     """What is left of a file, read in pieces, so that no memory is asked for that the file does not fill.
 
     Reading stops beyond MAX_BYTES.

@@ -10,13 +10,14 @@ from click.core import ParameterSource
 
 from actionbytes.commands.inputs import load
 from actionbytes.commands.options import group_options, input_options, table
+from actionbytes.commands.outputs import METRICS, check_output
 from actionbytes.data.annotations import Video
 from actionbytes.errors import UserError
 from actionbytes.evaluation.detection import DetectionMetrics, evaluate_all, parse_tiou
 from actionbytes.evaluation.parameters import AR_AN, Evaluation, without_effect
 from actionbytes.evaluation.protocols import PROTOCOLS
 from actionbytes.evaluation.recall import TIOU, RecallMetrics, recall_metrics
-from actionbytes.files import read_text, write_text
+from actionbytes.files import read_lines, write_text
 from actionbytes.parameters import validated
 
 
@@ -75,8 +76,7 @@ def evaluate(
     option that has no effect under the chosen protocol is an error.
     """
     for path in out:
-        if path.suffix not in (".json", ".csv"):
-            raise UserError(f"--out {path}: write a .json or a .csv file")
+        check_output("--out", path, METRICS, (det, gt, videos_from))
     _refuse_without_effect(context, protocol)
     evaluation = validated(Evaluation, options, "evaluate")
     given = context.get_parameter_source("unknown_videos") is ParameterSource.COMMANDLINE
@@ -130,7 +130,7 @@ def _refuse_without_effect(context: click.Context, protocol: str) -> None:
 
 
 def _names(path: Path, videos: Mapping[str, Video]) -> set[str]:
-    names = {line.strip() for line in read_text(path).splitlines() if line.strip()}
+    names = set(read_lines(path))
     if not names & videos.keys():
         raise UserError(f"{path}: names no video of this subset")
     return names

@@ -38,8 +38,10 @@ def import_features(
     Without --names an object array is taken to be in the order of the annotations.
     """
     from actionbytes.data.annotations import read_annotations
+    from actionbytes.data.names import check_id
     from actionbytes.errors import UserError
     from actionbytes.features.importing import import_videos
+    from actionbytes.files import read_lines
 
     streams = tuple(order.split(","))
     if sorted(streams) not in (["flow"], ["rgb"], ["flow", "rgb"]):
@@ -47,7 +49,9 @@ def import_features(
     span, hop = chunk if span is None else span, chunk if hop is None else hop
     if fps <= 0 or span <= 0 or hop <= 0:
         raise UserError("--fps, --span, --hop and --chunk must be positive")
-    listed = names.read_text().split() if names else None
+    listed = read_lines(names) if names else None
+    for name in listed or ():
+        check_id(str(names), name)
     statuses = import_videos(
         source,
         read_annotations(annotations),

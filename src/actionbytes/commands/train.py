@@ -6,6 +6,7 @@ from typing import Literal
 import click
 
 from actionbytes.commands.options import FILE, FOLDER, settings, steps
+from actionbytes.commands.outputs import check_output
 from actionbytes.errors import UserError
 from actionbytes.methods.parameters import MethodParameters
 from actionbytes.methods.registry import known, method_parameters
@@ -71,6 +72,7 @@ def train(
     from actionbytes.steps.train import train as train_step
     from actionbytes.training.sources import SourceFiles
 
+    check_output("--out", out)
     group = method_parameters(method)
     values = with_overrides({}, settings)
     changes = values.pop("training", {})
