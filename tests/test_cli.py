@@ -98,3 +98,21 @@ def test_detections_through_a_pipe(tmp_path: Path):
         shown = run("evaluate", name, str(tmp_path / "a.json"), "--tiou", "0.5", input=content)
         assert shown.returncode == 0, shown.stderr
         assert b"100.00" in shown.stdout
+
+
+def test_truth_in_frames_is_said(tmp_path: Path, cli):
+    truth = (
+        '{"database": {"v": {"subset": "test", "duration": 9, "annotations": [{"label": "x", "segment": [30, 90]}]}}}'
+    )
+    (tmp_path / "a.json").write_text(truth)
+    (tmp_path / "d.json").write_text('{"results": {"v": [{"label": "x", "segment": [1, 3], "score": 1}]}}')
+    status, out, _ = cli("evaluate", tmp_path / "d.json", tmp_path / "a.json")
+    assert status == 0
+    assert "1 of 1 instances end after their video" in out
+
+
+def test_doctor_says_what_cannot_be_loaded(cli, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(sys.modules, "cv2", None)
+    status, out, _ = cli("doctor")
+    assert status == 1
+    assert "missing: cv2 cannot be loaded: " in out

@@ -6,7 +6,15 @@ from pathlib import Path
 import pytest
 
 from actionbytes.data.annotations import Video
-from actionbytes.data.manifests import Entry, entries_of_shard, read_manifest, shard_names, shard_of, write_manifest
+from actionbytes.data.manifests import (
+    Entry,
+    entries_of_shard,
+    read_manifest,
+    read_status,
+    shard_names,
+    shard_of,
+    write_manifest,
+)
 from actionbytes.errors import UserError
 
 
@@ -54,3 +62,10 @@ def test_every_video_is_in_one_shard_whatever_the_others_are():
     for name, rows in shards.items():
         assert [e for e in rows if e in fewer] == entries_of_shard(fewer, name, 4)
     assert [shard_of(f"v{k}", 4) for k in range(6)] == [3, 2, 1, 2, 2, 3], "features in all clones are named by it"
+
+
+@pytest.mark.parametrize("frames", ["", "many", "-1", "1.5", "9" * 5000])
+def test_a_status_without_a_number_is_one_line(tmp_path, frames):
+    (tmp_path / "status.csv").write_text(f"video,frames,status,reason\nv,{frames},ok,\n")
+    with pytest.raises(UserError, match=r"status\.csv, line 2: .* is no number of frames"):
+        read_status(tmp_path / "status.csv")

@@ -17,6 +17,7 @@ from actionbytes.evaluation.detection import DetectionMetrics, evaluate_all, par
 from actionbytes.evaluation.parameters import AR_AN, Evaluation, without_effect
 from actionbytes.evaluation.protocols import PROTOCOLS
 from actionbytes.evaluation.recall import TIOU, RecallMetrics, recall_metrics
+from actionbytes.evaluation.truth import oddities
 from actionbytes.files import read_lines, write_text
 from actionbytes.parameters import validated
 
@@ -103,6 +104,9 @@ def evaluate(
         )
         result, lines, rows = mean_ap, _lines(mean_ap, per_class), list(_rows(mean_ap))
     click.echo("\n".join(lines))
+    listed = sum(len(video.instances) for video in videos.values())
+    for oddity, n in oddities(videos).items():
+        click.echo(f"truth as it is in the file: {n} of {listed} instances {oddity}")
     for path in out:
         content = result if protocol == "all" else result[protocol]
         text = json.dumps(content, indent=1, allow_nan=False) + "\n" if path.suffix == ".json" else csv_text(rows)
