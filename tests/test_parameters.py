@@ -148,3 +148,9 @@ def test_numbers_are_finite(value):
 
 def test_booleans_are_booleans():
     assert validated(Numbers, {"flag": True, "flag_or_count": True}, "params.yaml").flag_or_count is True
+
+
+@pytest.mark.parametrize("values", [[1], "text", 5])
+def test_what_is_no_map_is_one_line(values):
+    with pytest.raises(UserError, match=r"config\.yaml: must hold keys and values"):
+        validated(Numbers, values, "config.yaml")

@@ -63,6 +63,8 @@ def validated(group: type[Group], values: Mapping[str, Any] | None, source: str)
     Raises:
         UserError: One line about the first wrong key: its dotted name, its value and what is allowed.
     """
+    if values is not None and not isinstance(values, Mapping):
+        raise UserError(f"{source}: must hold keys and values, not {values!r:.60}")
     try:
         return group.model_validate(dict(values or {}))
     except ValidationError as error:
@@ -124,6 +126,7 @@ def with_overrides(values: Mapping[str, Any], settings: tuple[str, ...]) -> dict
     result: dict[str, Any] = _copy(values)
     for setting in settings:
         key, equals, text = setting.partition("=")
+        setting = " ".join(setting.split())[:80]  # as errors show it
         if not equals or not key:
             raise UserError(f"--set {setting}: write key=value, for example --set training.iterations=500")
         *parents, last = key.split(".")

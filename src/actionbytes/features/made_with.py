@@ -12,7 +12,7 @@ from actionbytes.backbones.registry import NETWORKS, StreamFeatures
 from actionbytes.errors import UserError
 from actionbytes.features.kinds import FeatureKind
 from actionbytes.features.store import current_made_with
-from actionbytes.files import file_digest, write_text
+from actionbytes.files import file_digest, read_json, write_text
 from actionbytes.parameters import Parameters, merged, validated, with_overrides
 from actionbytes.recipes import plain
 from actionbytes.threads import threads
@@ -136,7 +136,8 @@ def _of_run(run: Path) -> dict[str, Any]:
     path = run / FILE
     if not path.is_file():
         raise UserError(f"{run}: does not say how its features were made ({FILE} is missing; they were imported)")
+    content = read_json(path)
     try:
-        return current_made_with(json.loads(path.read_text()))
-    except ValueError:
-        raise UserError(f"{path}: not valid JSON") from None
+        return current_made_with(dict(content))
+    except (TypeError, ValueError, AttributeError):
+        raise UserError(f"{path}: does not say how features are made; train the run again") from None
