@@ -8,9 +8,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import save_file
 
 from actionbytes.backbones.i3d import I3D, initialize
-from actionbytes.backbones.published import PUBLISHED, git_blob_id, identify, weights_digest
+from actionbytes.backbones.published import PUBLISHED, check_declared, git_blob_id, identify, weights_digest
 from actionbytes.backbones.weights import load_i3d, read_weights, save_i3d
 from actionbytes.errors import UserError
 
@@ -153,7 +154,14 @@ def broken(state, change) -> dict:
         (lambda s: s.clear() or s.update({"conv3d_1a_7x7.conv3d.weight": torch.zeros(1)}), "hassony2"),
         (lambda s: s.clear() or s.update({"module.logits.conv3d.weight": torch.zeros(1)}), "DataParallel"),
         (lambda s: s.clear() or s.update({"fc.weight": torch.zeros(1)}), "is no I3D"),
-        (lambda s: s.clear(), "is no I3D"),
+        (lambda s: s.clear(), "holds no state dict"),
+        (lambda s: s.update({3: torch.zeros(1)}), "no plain state dict"),
+        (lambda s: s.update(x=torch.zeros(2, 2).to_sparse()), "sparse"),
+        (lambda s: s.update({"Mixed_3b.b0.bn.bias": s["Mixed_3b.b0.bn.bias"].to(torch.complex64)}), "complex64"),
+        (lambda s: s.update({"Mixed_3b.b0.bn.bias": s["Mixed_3b.b0.bn.bias"] > 0}), "torch.bool"),
+        (lambda s: s.update({"Mixed_3b.b0.bn.bias": s["Mixed_3b.b0.bn.bias"].int()}), "torch.int32"),
+        (lambda s: s.update({"Mixed_3b.b0.bn.bias": s["Mixed_3b.b0.bn.bias"].to(torch.float8_e5m2)}), "float8"),
+        (lambda s: s.update(x=torch.zeros(1).as_strided((1 << 40,), (0,))), "claim"),
         (lambda s: s.update(epoch=3), "no plain state dict"),
     ],
 )
@@ -161,6 +169,13 @@ def test_other_contents_are_named(state, tmp_path, change, says):
     torch.save(broken(state, change), tmp_path / "x.pt")
     with pytest.raises(UserError, match=says):
         load_i3d(tmp_path / "x.pt")
+
+
+@pytest.mark.parametrize("about", ["5", "[", "[" * 100_000, "1" * 5000, '"text"'])
+def test_what_a_file_says_about_itself_must_be_an_object(state, tmp_path, about):
+    save_file(state, tmp_path / "x.safetensors", metadata={"about": about})
+    with pytest.raises(UserError, match="about itself is damaged"):
+        read_weights(tmp_path / "x.safetensors")
 
 
 def test_wrong_stream_and_classes_are_named(model, tmp_path):
@@ -189,6 +204,18 @@ def test_digests(tmp_path):
     assert weights_digest(path) == hashlib.sha256(b"hello\n").hexdigest()
     assert identify(path) is None
     assert len({known.git_blob for known in PUBLISHED}) == 2
+
+
+def test_weights_must_be_those_that_are_declared(tmp_path):
+    (tmp_path / "rgb.pt").write_bytes(b"hello\n")
+    weights = {"rgb": tmp_path / "rgb.pt"}
+    check_declared(weights, {"rgb": "ce013625030ba8dba906f756967f9e9ca394464a"})
+    check_declared(weights, {})
+    with pytest.raises(UserError, match="is not the file of rgb weights"):
+        check_declared(weights, {"rgb": "0" * 40})
+    (tmp_path / "rgb.pt").unlink()
+    with pytest.raises(UserError, match="no such file of weights"):
+        check_declared(weights, {"rgb": "0" * 40})
 
 
 # Published golden numbers, wherever the published files are: $ACTIONBYTES_WEIGHTS or data/full/weights

@@ -3,6 +3,7 @@
 import contextlib
 import gzip
 import json
+import os
 
 import numpy as np
 import pytest
@@ -153,6 +154,22 @@ def test_a_missing_file(tmp_path):
         read_word2vec(tmp_path / "none.bin")
     with pytest.raises(UserError, match="cannot be read"):
         read_word2vec(tmp_path)
+
+
+@pytest.mark.parametrize("place", range(12, 54, 2))
+def test_a_flipped_byte_of_a_gzip_file_is_vectors_or_a_line(tmp_path, place):
+    content = bytearray(gzip.compress(text(VECTORS), mtime=0))
+    content[place] ^= 0x55
+    (tmp_path / "x.gz").write_bytes(content)
+    with pytest.raises(UserError, match=r"x\.gz") as refused:
+        read_word2vec(tmp_path / "x.gz")
+    assert "\n" not in str(refused.value)
+
+
+def test_a_pipe_is_no_file(tmp_path):
+    os.mkfifo(tmp_path / "words")
+    with pytest.raises(UserError, match="no file"):
+        read_word2vec(tmp_path / "words")
 
 
 @given(st.binary(max_size=300), st.booleans())

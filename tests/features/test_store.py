@@ -146,7 +146,7 @@ def test_the_streams_are_those_that_are_there(tmp_path):
     write_shard(tmp_path / "x.h5", [("a", dense(3, ("warped", "rgb")))], {})
     assert load_features(tmp_path).streams == ("rgb", "warped")
     assert load_features(tmp_path, streams=("warped",)).rows.shape == (3, 4)
-    with pytest.raises(UserError, match="has no flow stream; choose of those it has: rgb, warped"):
+    with pytest.raises(UserError, match=r"has no flow stream .it has: rgb, warped"):
         load_features(tmp_path, streams=("rgb", "flow"))
 
 

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from actionbytes.backbones.published import check_declared
 from actionbytes.features.made_with import MadeWith, WeightFile
 from actionbytes.features.shards import extract_shard
 from actionbytes.steps.job import job, lines
@@ -9,6 +10,7 @@ from actionbytes.steps.job import job, lines
 with job(snakemake):
     features = snakemake.params.features
     seen = features.seen(snakemake.wildcards.shard)
+    check_declared(features.weights, features.published)
     out = Path(snakemake.output[0])
     features.recipe.write(out.parent)
     extract_shard(

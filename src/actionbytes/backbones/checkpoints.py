@@ -22,6 +22,8 @@ from actionbytes.errors import UserError
 COUNTER = "num_batches_tracked"  # PyTorch before 0.4.1 did not know it, so files may lack it
 SUFFIXES = (".pt", ".pth", ".tar", ".safetensors")
 
+DTYPES = (torch.float16, torch.bfloat16, torch.float32, torch.float64, torch.int64, torch.int32)
+
 Network = TypeVar("Network", bound=nn.Module)
 
 
@@ -84,7 +86,7 @@ def read_checkpoint(path: Path) -> dict[str, Tensor]:
     if path.suffix == ".safetensors":
         try:
             return load_file(path)
-        except (SafetensorError, OSError) as error:
+        except (SafetensorError, OSError, KeyError, ValueError, RuntimeError) as error:
             raise UserError(f"{path}: not a whole safetensors file ({error}); convert it again") from None
     _check_archive(path)
     if zipfile.is_zipfile(path):
@@ -126,7 +128,7 @@ def filled(make: Callable[[], Network], state: Mapping[str, Tensor], path: Path,
     for key, value in state.items():
         if value.shape != expected[key].shape:
             raise UserError(f"{path}: {key} has shape {tuple(value.shape)}, not {tuple(expected[key].shape)}")
-        if value.is_floating_point() != expected[key].is_floating_point():
+        if value.is_floating_point() != expected[key].is_floating_point() or value.dtype not in DTYPES:
             raise UserError(f"{path}: {key} holds {value.dtype}, not {expected[key].dtype}; convert the file again")
         if not value.isfinite().all():
             raise UserError(f"{path}: {key} holds values that are not finite; fetch or train the file again")
@@ -188,11 +190,17 @@ def _state_of(content: Any, path: Path) -> dict[str, Tensor]:
         raise UserError(
             f"{path}: holds no plain state dict (it has {some(list(state))}); save model.state_dict() alone"
         )
+    if odd := [key for key, value in state.items() if not _plain(value)]:
+        raise UserError(f"{path}: {odd[0]:.80} is sparse, quantised or without numbers; save plain tensors")
     if any(key.startswith("module.") for key in state):
         raise UserError(
-            f'{path}: its keys start with "module."; save model.module.state_dict() instead of the wrapper\'s'
+            f'{path}: its keys start with "module."; save model.module.state_dict(), not that of the DataParallel wrapper'
         )
     return state
+
+
+def _plain(tensor: Tensor) -> bool:
+    return tensor.layout == torch.strided and not tensor.is_quantized
 
 
 def _check_size(content: Any, path: Path) -> None:

@@ -1,7 +1,7 @@
 """Which file is it? Digests of weight files, and those of the published ones. Needs no torch."""
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -49,6 +49,24 @@ def identify(path: Path) -> Published | None:
     """The published file with exactly these bytes, or None."""
     blob = git_blob_id(path)
     return next((published for published in PUBLISHED if published.git_blob == blob), None)
+
+
+def check_declared(weights: Mapping[str, Path], blobs: Mapping[str, str]) -> None:
+    """Refuse files of weights that are not those that were declared by their content.
+
+    Args:
+        weights: Stream -> file.
+        blobs: Stream -> the git blob id that its file must have.
+
+    Raises:
+        UserError: A file is missing or has other bytes.
+    """
+    for stream, blob in blobs.items():
+        if (actual := git_blob_id(weights[stream])) != blob:
+            raise UserError(
+                f"{weights[stream]}: is not the file of {stream} weights that params.yaml declares (git_blob {blob}); "
+                f"fetch that one, or declare this one's git_blob {actual}"
+            )
 
 
 def _digest(path: Path, digest: "hashlib._Hash") -> str:

@@ -1,7 +1,6 @@
 """Weights of I3D: ours as safetensors, published ones as `.pt`; read without running code, checked key by key."""
 
 import json
-import pickle
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +9,7 @@ from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
 
+from actionbytes.backbones.checkpoints import filled, read_checkpoint, some
 from actionbytes.backbones.i3d import CHANNELS, I3D
 from actionbytes.backbones.published import git_blob_id, identify, weights_digest
 from actionbytes.errors import UserError
@@ -19,8 +19,6 @@ __all__ = ["git_blob_id", "identify", "load_i3d", "read_weights", "save_i3d", "w
 
 STEM, LOGITS = "Conv3d_1a_7x7.conv3d.weight", "logits.conv3d.weight"
 STEM_CHANNELS = 64  # at width 1
-COUNTER = "num_batches_tracked"  # PyTorch 0.3, which wrote the published files, did not know it
-SUFFIXES = (".safetensors", ".pt", ".pth")
 
 
 def load_i3d(path: Path, stream: str | None = None, num_classes: int | None = None) -> I3D:
@@ -72,15 +70,18 @@ def read_weights(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
     Raises:
         UserError: The file is missing, empty, damaged, or holds more than tensors.
     """
-    if not path.is_file():
-        raise UserError(f"{path}: no such file of weights")
-    if path.stat().st_size == 0:
-        raise UserError(f"{path}: is empty; fetch it again")
-    if path.suffix not in SUFFIXES:
-        raise UserError(f"{path}: weights end in {', '.join(SUFFIXES)}")
-    if path.suffix == ".safetensors":
-        return _read_safetensors(path)
-    return _read_torch(path), {}
+    return read_checkpoint(path), _about(path) if path.suffix == ".safetensors" else {}
+
+
+def _about(path: Path) -> dict[str, Any]:
+    try:
+        with safe_open(path, framework="pt", device="cpu") as file:
+            about = json.loads((file.metadata() or {}).get("about", "{}"))
+    except (SafetensorError, ValueError, RecursionError, OSError):
+        about = None
+    if not isinstance(about, dict):
+        raise UserError(f"{path}: what it says about itself is damaged; convert it again")
+    return about
 
 
 def _model_of(state: dict[str, Tensor], path: Path) -> I3D:
@@ -90,51 +91,12 @@ def _model_of(state: dict[str, Tensor], path: Path) -> I3D:
         raise UserError(f"{path}: {_foreign(state)}")
     try:
         with torch.device("meta"):  # no time is spent on initial values, and no random number drawn
-            model = I3D(stem.shape[1], logits.shape[0], stem.shape[0] / STEM_CHANNELS)
-    except ValueError:
+            I3D(stem.shape[1], logits.shape[0], stem.shape[0] / STEM_CHANNELS)
+    except (ValueError, RuntimeError, ZeroDivisionError):
         raise UserError(
             f"{path}: its stem has {stem.shape[0]} channels; I3D's has {STEM_CHANNELS}, or a multiple of 8 if narrow"
         ) from None
-    expected = model.state_dict()
-    counters = {key: torch.zeros_like(value, device="cpu") for key, value in expected.items() if key.endswith(COUNTER)}
-    state = counters | state
-    if missing := [key for key in expected if key not in state]:
-        raise UserError(f"{path}: lacks {_some(missing)}; fetch or convert the file again")
-    if unknown := [key for key in state if key not in expected]:
-        raise UserError(f"{path}: has keys that I3D does not know: {_some(unknown)}")
-    for key, value in state.items():
-        if value.shape != expected[key].shape:
-            raise UserError(f"{path}: {key} has shape {tuple(value.shape)}, not I3D's {tuple(expected[key].shape)}")
-        if not value.isfinite().all():
-            raise UserError(f"{path}: {key} holds values that are not finite; fetch or train the file again")
-    model = model.to_empty(device="cpu")
-    model.load_state_dict(state)
-    return model
-
-
-def _read_safetensors(path: Path) -> tuple[dict[str, Tensor], dict[str, Any]]:
-    try:
-        with safe_open(path, framework="pt", device="cpu") as file:
-            about = json.loads((file.metadata() or {}).get("about", "{}"))
-            return {key: file.get_tensor(key) for key in file.keys()}, about  # noqa: SIM118 (no mapping)
-    except (SafetensorError, json.JSONDecodeError, OSError) as error:
-        raise UserError(f"{path}: not a whole safetensors file ({error}); fetch or convert it again") from None
-
-
-def _read_torch(path: Path) -> dict[str, Tensor]:
-    try:
-        state = torch.load(path, map_location="cpu", weights_only=True)
-    except Exception as error:  # damaged bytes in an unpickler can raise anything
-        if isinstance(error, pickle.UnpicklingError) and "Weights only load failed" in str(error):
-            raise UserError(
-                f"{path}: holds more than tensors, or is damaged; only files that load without running code are read"
-            ) from None
-        size = path.stat().st_size
-        raise UserError(f"{path}: damaged or cut short ({size} bytes), or no PyTorch file; fetch it again") from None
-    if not isinstance(state, dict) or not all(isinstance(value, Tensor) for value in state.values()):
-        inside = f" (it has {_some(list(state))})" if isinstance(state, dict) else ""
-        raise UserError(f"{path}: holds no plain state dict{inside}; save model.state_dict() alone")
-    return dict(state)
+    return filled(lambda: I3D(stem.shape[1], logits.shape[0], stem.shape[0] / STEM_CHANNELS), state, path, "I3D")
 
 
 def _foreign(state: dict[str, Tensor]) -> str:
@@ -146,8 +108,4 @@ def _foreign(state: dict[str, Tensor]) -> str:
         )
     if any(key.startswith("module.") for key in state):
         return 'its keys start with "module."; save model.module.state_dict() instead of the DataParallel wrapper\'s'
-    return f"is no I3D: {STEM} and {LOGITS} are not both there; it has {_some(list(state)) or 'no keys'}"
-
-
-def _some(keys: list[str], limit: int = 3) -> str:
-    return ", ".join(str(key) for key in keys[:limit]) + (f" and {len(keys) - limit} more" if len(keys) > limit else "")
+    return f"is no I3D: {STEM} and {LOGITS} are not both there; it has {some(list(state)) or 'no keys'}"

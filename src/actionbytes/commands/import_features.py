@@ -1,5 +1,6 @@
 """`actionbytes import-features`: `.npy` folders and W-TALC-style object arrays to shards."""
 
+import math
 from pathlib import Path
 
 import click
@@ -15,8 +16,8 @@ from actionbytes.commands.options import FILE, FOLDER, bar
 @click.option("--span", type=int, help="Frames that one snippet saw; default: --chunk.")
 @click.option("--hop", type=int, help="Frames from the start of one snippet to that of the next; default: --chunk.")
 @click.option("--chunk", default=16, show_default=True, help="Span and hop where snippets lie side by side.")
-@click.option("--order", default="rgb,flow", show_default=True, help="Streams side by side in joint arrays.")
-@click.option("--names", type=FILE, help="Text file, one video per line: the order of an object array.")
+@click.option("--order", help="Streams side by side in joint arrays; default: rgb,flow, unless that would be a guess.")
+@click.option("--names", type=FILE, help="Text file, one video per line (or .npy): the order of an object array.")
 @click.option("--strict", is_flag=True, help="A video that does not fit is an error, not set aside.")
 def import_features(
     source: Path,
@@ -26,7 +27,7 @@ def import_features(
     span: int | None,
     hop: int | None,
     chunk: int,
-    order: str,
+    order: str | None,
     names: Path | None,
     strict: bool,
 ) -> None:
@@ -38,20 +39,17 @@ def import_features(
     Without --names an object array is taken to be in the order of the annotations.
     """
     from actionbytes.data.annotations import read_annotations
-    from actionbytes.data.names import check_id
     from actionbytes.errors import UserError
-    from actionbytes.features.importing import import_videos
-    from actionbytes.files import read_lines
+    from actionbytes.features.importing import import_videos, read_listed_names
+    from actionbytes.features.store import stored_columns
 
-    streams = tuple(order.split(","))
-    if sorted(streams) not in (["flow"], ["rgb"], ["flow", "rgb"]):
+    streams = tuple(order.split(",")) if order is not None else None
+    if streams is not None and sorted(streams) not in (["flow"], ["rgb"], ["flow", "rgb"]):
         raise UserError(f"--order {order}: write rgb,flow or flow,rgb (or one stream alone)")
     span, hop = chunk if span is None else span, chunk if hop is None else hop
-    if fps <= 0 or span <= 0 or hop <= 0:
-        raise UserError("--fps, --span, --hop and --chunk must be positive")
-    listed = read_lines(names) if names else None
-    for name in listed or ():
-        check_id(str(names), name)
+    if not 0 < fps < math.inf or span <= 0 or hop <= 0:
+        raise UserError("--fps, --span, --hop and --chunk must be positive numbers")
+    listed = read_listed_names(names) if names else None
     statuses = import_videos(
         source,
         read_annotations(annotations),
@@ -65,6 +63,7 @@ def import_features(
         progress=bar,
     )
     aside = [status for status in statuses if status.status != "ok"]
-    print(f"{out}: {len(statuses) - len(aside)} videos imported, {len(aside)} set aside")
+    columns = ", ".join(f"{stream}: {count} columns" for stream, count in stored_columns(out).items())
+    print(f"{out}: {len(statuses) - len(aside)} videos imported ({columns}), {len(aside)} set aside")
     for status in aside[:5]:
         print(f"  {status.reason}")

@@ -7,6 +7,7 @@ out and reported.
 
 import gzip
 import re
+import zlib
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from io import BufferedIOBase
 from itertools import islice
@@ -104,6 +105,8 @@ def read_word2vec(path: Path | str, wanted: Collection[str] | None = None) -> di
         UserError: The file cannot be read, has no header, ends early or holds a value that is not a finite number.
     """
     path = Path(path)
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: cannot be read: it is no file; name one of word vectors")
     try:
         with path.open("rb") as plain:
             packed = plain.read(2) == b"\x1f\x8b"
@@ -112,7 +115,7 @@ def read_word2vec(path: Path | str, wanted: Collection[str] | None = None) -> di
                 return _vectors(path, stream, None if wanted is None else {word.encode() for word in wanted})
     except FileNotFoundError:
         raise UserError(f"{path}: no such file; write the mini world's word vectors or download some") from None
-    except (OSError, EOFError) as error:
+    except (OSError, EOFError, zlib.error) as error:
         raise UserError(f"{path}: cannot be read: {error}") from None
 
 

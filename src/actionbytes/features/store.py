@@ -7,6 +7,7 @@ the span `chunk`. The file's attributes are JSON: `recipe`, `made_with` (how to 
 """
 
 import json
+import math
 import os
 import tempfile
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
@@ -18,7 +19,9 @@ import h5py
 import numpy as np
 
 from actionbytes.data.manifests import Status
+from actionbytes.data.names import check_id
 from actionbytes.errors import UserError
+from actionbytes.features.hdf5 import open_shard, read_note, read_statuses, stored_video, video_names
 from actionbytes.features.kinds import STREAMS, in_order
 from actionbytes.files import whole
 
@@ -62,13 +65,20 @@ class VideoFeatures:
         if len(set(lengths.values())) != 1:
             raise UserError(f"{name}: the streams differ in length ({lengths}); extract both from the same frames")
         for stream, x in self.streams.items():
-            if x.ndim != 2 or not len(x):
+            if x.ndim != 2 or not x.size:
                 raise UserError(f"{name}/{stream}: shape {x.shape}, but features are (snippets, dimensions), not empty")
+            if x.dtype.kind not in "fiu":
+                raise UserError(f"{name}/{stream}: holds {x.dtype}, but features are plain numbers; extract this again")
             if not np.isfinite(x).all():
                 raise UserError(f"{name}/{stream}: holds NaN or infinite values; extract this video again")
         steps = next(iter(lengths.values()))
+        if not (0 < self.fps < math.inf and 0 < self.hop_s < math.inf and self.span > 0 and self.frames >= 0):
+            raise UserError(
+                f"{name}: {self.fps:g} fps, snippets of {self.span} frames, one every {self.hop_s:g} s: these must be "
+                "above 0; check the fps, span and hop of the features"
+            )
         covered = (steps - 1) * self.hop_s + self.span / self.fps
-        if abs(covered - self.duration) >= 2 * self.hop_s:
+        if not abs(covered - self.duration) < 2 * self.hop_s:  # also where the duration is NaN
             raise UserError(
                 f"{name}: {steps} snippets of {self.span} frames, one every {self.hop:g} frames at {self.fps:g} fps, "
                 f"do not fit a duration of {self.duration:.2f} s; check the fps, span and hop of the features"
@@ -122,11 +132,24 @@ def write_shard(
     Raises:
         UserError: Features of a video are impossible (see `VideoFeatures.check`).
     """
-    with whole(path) as partial, h5py.File(partial, "w", track_order=False) as file:
+    with whole(path) as partial:
+        fill_shard(partial, videos, recipe, statuses, made_with)
+
+
+def fill_shard(
+    path: Path,
+    videos: Iterable[tuple[str, VideoFeatures]],
+    recipe: Mapping,
+    statuses: Sequence[Status] = (),
+    made_with: Mapping | None = None,
+) -> None:
+    """Write a shard as `write_shard` does, but to a file that someone else names when all is well."""
+    with h5py.File(path, "w", track_order=False) as file:
         file.attrs["recipe"] = json.dumps(recipe, sort_keys=True)
         if made_with:
             file.attrs["made_with"] = json.dumps(made_with, sort_keys=True)
         for name, features in videos:
+            check_id(str(path), name)
             features.check(name)
             group = file.create_group(name)
             for stream, x in features.streams.items():
@@ -151,33 +174,6 @@ def write_npy(folder: Path, videos: Iterable[tuple[str, VideoFeatures]]) -> None
                 np.save(file, x)
 
 
-def open_shard(path: Path) -> h5py.File:
-    """Open a shard for reading; anything but a whole shard is a UserError."""
-    try:
-        file = h5py.File(path, "r")
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such feature file") from None
-    except OSError:
-        raise UserError(f"{path}: not a readable HDF5 file; delete it and extract it again") from None
-    if "recipe" not in file.attrs:
-        file.close()
-        raise UserError(f"{path}: an HDF5 file, but not a feature shard (it has no `recipe`)")
-    return file
-
-
-def read_statuses(file: h5py.File) -> list[Status]:
-    """What became of each video that the shard was made from; empty where the shard does not say."""
-    return [Status(**status) for status in json.loads(file.attrs.get("statuses", "[]"))]
-
-
-def read_made_with(folder: Path | list[Path]) -> dict[str, Any] | None:
-    """How the features of a folder (or list of shards) were made, as `MadeWith` has it; None for imported ones."""
-    shards = folder if isinstance(folder, list) else shard_files(folder)
-    with open_shard(shards[0]) as file:
-        made_with = json.loads(file.attrs.get("made_with", "null"))
-        return made_with and current_made_with(made_with)
-
-
 def current_made_with(made_with: Mapping[str, Any]) -> dict[str, Any]:
     """What version 0.1 wrote about how features are made, in today's words; what is in these already stays as it is."""
     made_with = dict(made_with)
@@ -191,23 +187,36 @@ def current_made_with(made_with: Mapping[str, Any]) -> dict[str, Any]:
     return made_with | ({"weights": weights} if weights else {})
 
 
+def read_made_with(folder: Path | list[Path]) -> dict[str, Any] | None:
+    """How the features of a folder (or list of shards) were made, as `MadeWith` has it; None for imported ones."""
+    shards = folder if isinstance(folder, list) else shard_files(folder)
+    with open_shard(shards[0]) as file:
+        made_with = read_note(file, "made_with", dict)
+        return made_with and current_made_with(made_with)
+
+
 def read_video(file: h5py.File, name: str) -> VideoFeatures:
     """Read and check one video of an open shard.
 
     Raises:
-        UserError: The video is incomplete, or its features are impossible.
+        UserError: The video is incomplete, damaged or not stored in the file itself, or its features are impossible.
     """
-    group, geometry = file[name], _geometry(file, name)
-    missing = [key for key in ("duration", "frames", "complete") if key not in group.attrs]
-    if missing or not group.attrs["complete"]:
-        raise UserError(
-            f"{file.filename}: {name} is incomplete ({', '.join(missing) or 'unfinished'}); extract it again"
-        )
-    streams = {stream: group[stream][()] for stream in in_order(group)}
-    duration, frames = float(group.attrs["duration"]), int(group.attrs["frames"])
-    features = VideoFeatures(streams, duration, frames, geometry.fps, geometry.span, geometry.hop_s)
+    stored = stored_video(file, name)
+    streams = {stream: stored.read(stream) for stream in in_order(stored.streams)}
+    features = VideoFeatures(streams, stored.duration, stored.frames, stored.fps, stored.span, stored.hop_s)
     features.check(f"{file.filename}: {name}")
     return features
+
+
+def holds_videos(path: Path) -> bool:
+    """Whether `path` is a whole shard with videos in it."""
+    if not path.is_file():
+        return False
+    try:
+        with open_shard(path) as file:
+            return bool(video_names(file))
+    except UserError:
+        return False
 
 
 def shard_files(folder: Path) -> list[Path]:
@@ -224,7 +233,7 @@ def iterate_shards(folder: Path, names: Collection[str] | None = None) -> Iterat
     """(name, features) of every video of every shard, or of `names` alone, in the order of the files and names."""
     for path in shard_files(folder):
         with open_shard(path) as file:
-            for name in file:
+            for name in video_names(file):
                 if names is None or name in names:
                     yield name, read_video(file, name)
 
@@ -246,7 +255,7 @@ def load_features(
             memory.
 
     Returns:
-        The features, as float16 or float32 as they are stored.
+        The features, in a type of floating point numbers that takes those of all videos and streams without a loss.
 
     Raises:
         UserError: A video is neither stored nor set aside, a shard is broken or lacks a stream, or the videos differ in
@@ -260,9 +269,9 @@ def load_features(
     for path in shards:
         with open_shard(path) as file:
             set_aside.update({s.video: s.reason for s in read_statuses(file) if s.status == "set aside"})
-            for name in file:
+            for name in video_names(file):
                 if asked is None or name in asked:
-                    streams = streams or in_order(file[name])
+                    streams = streams or in_order(stored_video(file, name).streams)
                     paths[name], sizes[name] = path, _size(file, name, streams)
     files = ", ".join(str(path) for path in shards[:2])
     if asked is not None:
@@ -281,7 +290,8 @@ def load_features(
     if len(hops := {round(size.hop_s, 9) for size in sizes.values()}) > 1:
         raise UserError(f"{files}: mixes features of different hops {sorted(hops)} s")
     offsets = np.cumsum([0, *(sizes[name].length for name in order)])
-    rows = _room((int(offsets[-1]), sum(first.dims)), first.dtype, in_memory)
+    dtype = _type_for(dtype for size in sizes.values() for dtype in size.dtypes)
+    rows = _room((int(offsets[-1]), sum(first.dims)), dtype, in_memory)
     durations = np.empty(len(order))
     for path in dict.fromkeys(paths.values()):
         with open_shard(path) as file:
@@ -293,42 +303,36 @@ def load_features(
     return PackedFeatures(order, offsets, rows, first.hop_s, durations, tuple(streams), set_aside)
 
 
-class _Geometry(NamedTuple):
-    """How snippets lie in a video: frames a second, frames of a snippet, seconds between snippets."""
-
-    fps: float
-    span: int
-    hop_s: float
-
-
-def _geometry(file: h5py.File, name: str) -> _Geometry:
-    attributes = file[name].attrs
-    span = "span" if "span" in attributes else "chunk"  # its name in version 0.1
-    missing = [key for key in ("fps", span, "hop_s") if key not in attributes]
-    if missing:
-        raise UserError(f"{file.filename}: {name} is incomplete ({', '.join(missing)}); extract it again")
-    return _Geometry(float(attributes["fps"]), int(attributes[span]), float(attributes["hop_s"]))
-
-
 class _Size(NamedTuple):
     length: int
     dims: tuple[int, ...]
-    dtype: np.dtype
+    dtypes: tuple[np.dtype, ...]
     hop_s: float
 
 
 def _size(file: h5py.File, name: str, streams: tuple[str, ...]) -> _Size:
     """What room a video needs, without reading its features."""
-    group = file[name]
+    stored = stored_video(file, name)
     for stream in streams:
-        if stream not in group:
-            has = ", ".join(in_order(group)) or "none"
-            raise UserError(f"{file.filename}: {name}: has no {stream} stream; choose of those it has: {has}")
-    arrays = [group[stream] for stream in streams]
-    for stream, x in zip(streams, arrays, strict=True):
-        if x.ndim != 2:
-            raise UserError(f"{name}/{stream}: shape {x.shape}, but features are (snippets, dimensions), not empty")
-    return _Size(arrays[0].shape[0], tuple(x.shape[1] for x in arrays), arrays[0].dtype, _geometry(file, name).hop_s)
+        if stream not in stored.streams:
+            has = ", ".join(in_order(stored.streams)) or "none"
+            raise UserError(
+                f"{file.filename}: {name}: has no {stream} stream (it has: {has}); extract it again with that "
+                "stream, leave it out of the annotations, or choose other streams where the method has a choice"
+            )
+    shapes = [stored.streams[stream].shape for stream in streams]
+    return _Size(
+        shapes[0][0],
+        tuple(shape[1] for shape in shapes),
+        tuple(stored.streams[stream].dtype for stream in streams),
+        stored.hop_s,
+    )
+
+
+def _type_for(dtypes: Iterable[np.dtype]) -> np.dtype:
+    """A type of floating point numbers that takes the numbers of all these types."""
+    common = np.result_type(*set(dtypes))
+    return common if common.kind == "f" else np.result_type(common, np.float32)
 
 
 def _room(shape: tuple[int, int], dtype: np.dtype, in_memory: int | None) -> np.ndarray:
@@ -340,10 +344,17 @@ def _room(shape: tuple[int, int], dtype: np.dtype, in_memory: int | None) -> np.
         return np.memmap(file, dtype, "w+", shape=shape)
 
 
-def stored_streams(folder: Path | list[Path]) -> tuple[str, ...]:
-    """The streams that the shards of a folder (or a list of shard files) hold, by their first video."""
+def stored_columns(folder: Path | list[Path], names: Collection[str] | None = None) -> dict[str, int]:
+    """The streams that videos of the shards of a folder (or a list of shard files) have, and how wide each is.
+
+    Args:
+        folder: The shards.
+        names: Videos that count; none: all.
+    """
+    columns: dict[str, int] = {}
     for path in folder if isinstance(folder, list) else shard_files(folder):
         with open_shard(path) as file:
-            for name in file:
-                return in_order(file[name])
-    raise UserError(f"{folder}: the shards hold no video")
+            for name in video_names(file):
+                if names is None or name in names:
+                    columns |= {stream: x.shape[1] for stream, x in stored_video(file, name).streams.items()}
+    return {stream: columns[stream] for stream in in_order(columns)}

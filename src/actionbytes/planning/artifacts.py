@@ -1,7 +1,7 @@
 """Artifacts: what the plan names. Each knows its recipe, its place and what it is made from; none opens a file."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from actionbytes.backbones.parameters import Pretraining
@@ -99,12 +99,14 @@ class FeatureSet:
         kind: Network, streams and how a video is cut into snippets.
         recipe: What names them.
         weights: Stream -> file of the network's weights.
+        published: Stream -> the git blob that params.yaml names its file by; empty where weights are made here.
     """
 
     frames: FrameSet
     kind: FeatureKind
     recipe: Recipe
     weights: Mapping[str, Path]
+    published: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def dataset(self) -> str:

@@ -91,19 +91,21 @@ class Extraction:
         network = self.suite.networks[kind.network]
         weights: dict[str, Path]
         identity: Any
+        published: dict[str, str] = {}
         if pretrained := self.pretrained(kind.network):
             weights = {stream: pretrained.file(stream) for stream in kind.streams}
             identity = pretrained.recipe.full
         else:
             weights = {stream: network.published[stream].file for stream in kind.streams}
-            identity = [network.published[stream].git_blob for stream in kind.streams]
+            published = {stream: network.published[stream].git_blob for stream in kind.streams}
+            identity = list(published.values())
         spec = {
             **self._seen(frames, kind),
             "weights": identity,
             "features": kind.model_dump(mode="json", exclude={"fps"}),  # the frames' recipe has the rate
         }
         recipe = Recipe("extract", f"{kind.network}-{frames.decoding.fps:g}fps", spec)
-        return FeatureSet(frames, kind, recipe, weights)
+        return FeatureSet(frames, kind, recipe, weights, published)
 
     @staticmethod
     def _seen(frames: FrameSet, kind: FeatureKind) -> Mapping[str, Any]:

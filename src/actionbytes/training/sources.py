@@ -11,7 +11,7 @@ import numpy as np
 
 from actionbytes.data.annotations import Video, classes_of, labels_of, of_subset, read_annotations
 from actionbytes.errors import UserError
-from actionbytes.features.store import PackedFeatures, load_features, stored_streams
+from actionbytes.features.store import PackedFeatures, load_features, stored_columns
 from actionbytes.methods.parameters import MethodParameters
 from actionbytes.methods.sets import Bools, Spans, TrainingSet
 
@@ -107,7 +107,8 @@ def read_sources(
     outputs = sorted({label for name in output_sources for label in classes_of(chosen[name])})
     sets, features = {}, {}
     for name, videos in chosen.items():
-        streams = parameters.streams_of(stored_streams(sources[name].shards))
+        available = tuple(stored_columns(sources[name].shards, videos))
+        streams = parameters.streams_of(available) if available else None  # `load_features` says that there are none
         features[name] = load_features(sources[name].shards, videos, streams)
         classes = outputs if name in output_sources else classes_of(videos)
         labels = labels_of(features[name].names, videos, classes)
