@@ -3,15 +3,21 @@
 # make test     sets up and runs all tests
 # make check    lint, format and types
 # make fuzz     broken input to every reader and command for SECONDS (600)
+# make ... VENV=/path    keeps the environment elsewhere
 # make dry      plans the workflow, runs nothing
 
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
 SECONDS ?= 600
 SEED ?= 0
-VENV := .venv
+VENV ?= .venv
 BIN := $(VENV)/bin
-RUN := PATH="$(CURDIR)/$(BIN):$$PATH"
+RUN := PATH="$(if $(filter /%,$(VENV)),,$(CURDIR)/)$(BIN):$$PATH"
+
+# Snakemake does not quote its Python where it starts jobs
+ifneq ($(words $(if $(filter /%,$(VENV)),$(VENV),$(CURDIR)/$(VENV))),1)
+$(error This folder's path has a blank: put the environment elsewhere, for example make VENV=/tmp/actionbytes table1)
+endif
 
 .PHONY: table1 quick test check fuzz dry setup clean
 

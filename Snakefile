@@ -17,6 +17,10 @@ from actionbytes.planning.results import TIERS
 
 min_version("9.20")
 
+if config:  # of --config or --configfile, of which nothing would be read
+    print(f"error: {', '.join(config)}: parameters are in params.yaml alone; edit it", file=sys.stderr)
+    sys.exit(2)
+
 try:
     plan = Plan.read()
     TABLES, FIGURES, STAGES = list(plan.results.tables), list(plan.results.figures), stage_files(plan)

@@ -2,11 +2,13 @@
 
 import re
 import shlex
+import shutil
 import subprocess
 import sys
 import tomllib
 from pathlib import Path
 
+import pytest
 import yaml
 
 import actionbytes
@@ -55,3 +57,17 @@ def test_quick_leaves_the_workflow_out(root: Path):
         [sys.executable, "-m", "pytest", *arguments], cwd=root, capture_output=True, text=True, check=True
     )
     assert "test_project.py::test_quick" in done.stdout and "test_lint.py" not in done.stdout, done.stdout
+
+
+@pytest.mark.skipif(shutil.which("make") is None, reason="no make")
+def test_a_folder_with_a_blank_is_refused_unless_the_environment_is_elsewhere(root: Path, tmp_path: Path):
+    """Snakemake does not quote its Python: every job would end with status 127."""
+    folder = tmp_path / "my project"
+    folder.mkdir()
+    shutil.copy(root / "Makefile", folder)
+    done = subprocess.run(["make", "-n", "table1"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 2 and "make VENV=/tmp/actionbytes table1" in done.stderr
+    for name in ("pyproject.toml", "constraints.txt"):
+        (folder / name).touch()
+    done = subprocess.run(["make", "-n", "table1", f"VENV={tmp_path}/env"], cwd=folder, capture_output=True, text=True)
+    assert done.returncode == 0 and f'PATH="{tmp_path}/env/bin:$PATH"' in done.stdout

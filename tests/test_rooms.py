@@ -9,7 +9,7 @@ import pytest
 
 LEVELS = [  # from the bottom up; rooms on one line may not import each other
     {"errors", "plain_yaml", "progress", "threads"},
-    {"files"},
+    {"files", "locks"},
     {"parameters"},
     {"recipes", "papers"},
     {"data"},

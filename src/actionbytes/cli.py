@@ -34,6 +34,7 @@ COMMANDS = {  # name -> (module:attribute, one line for --help)
     "recipe": ("actionbytes.commands.recipe:recipe", "What made an artifact, how two differ, which are unused."),
     "explain": ("actionbytes.commands.explain:explain", "Where a table's cells come from, in words."),
     "reproduce": ("actionbytes.commands.reproduce:reproduce", "Make a table again elsewhere and compare."),
+    "check": ("actionbytes.commands.check:check", "Whether what DVC has fetched is what it says."),
     "plots": ("actionbytes.commands.plots:plots", "Tables and training curves as one page that needs no network."),
     "audit": ("actionbytes.commands.audit:audit", "Where the papers contradict each other or themselves."),
 }

@@ -10,6 +10,8 @@ from actionbytes.errors import UserError
 from actionbytes.files import read_text
 from actionbytes.plain_yaml import YAMLProblem, load_yaml
 
+LONGEST_VALUE = 100  # characters of a value in an error
+
 
 class Parameters(BaseModel):
     """Base of all parameter groups: unknown keys are errors, values cannot be changed, defaults are checked too.
@@ -82,7 +84,10 @@ def explain(error: ValidationError, group: type[BaseModel]) -> str:
     if problem["type"] == "missing":
         return f"{key}: is missing and has no default{more}"
     rule = problem["msg"].removeprefix("Value error, ")
-    return f"{key}: {problem['input']!r} is not allowed: {rule[0].lower() + rule[1:]}{more}"
+    value = repr(problem["input"])
+    if len(value) > LONGEST_VALUE:  # a whole section, of whose parts the rule speaks
+        return f"{key}: {rule}{more}"
+    return f"{key}: {value} is not allowed: {rule[0].lower() + rule[1:]}{more}"
 
 
 def groups_in(annotation: Any, suffix: str = "") -> Iterator[tuple[type[BaseModel], str]]:

@@ -8,6 +8,7 @@ the time stamps say.
 
 import hashlib
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
@@ -79,3 +80,9 @@ class Recipe:
     def write(self, folder: Path) -> None:
         """Write `recipe.json` into `folder`, whole or not at all."""
         write_text(folder / "recipe.json", json.dumps(self.full, indent=1, sort_keys=True) + "\n")
+
+
+def is_named_after(name: str, recipe: Any) -> bool | None:
+    """Whether the name of a folder ends in the digest of a recipe that lies in it; None where it ends in no digest."""
+    match = re.search("-([0-9a-f]{10})$", name)
+    return None if match is None else match[1] == digest(recipe)

@@ -91,15 +91,15 @@ def test_a_killed_run_goes_on_to_the_same_bits(data, trained, tmp_path, killed_a
     state = tmp_path / "deep" / "rgb.state"
     seen = []
 
-    def kill(row):
-        seen.append(row["epoch"])
-        if row["epoch"] == killed_after:
+    def kill(done, total, note):
+        seen.append(done - 1)
+        if done - 1 == killed_after:
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         pretrain("rgb", clips, labels, 0.125, SMALL, seed=1, state=state, progress=kill)
     model, log = pretrain(
-        "rgb", clips, labels, 0.125, SMALL, seed=1, state=state, progress=lambda r: seen.append(r["epoch"])
+        "rgb", clips, labels, 0.125, SMALL, seed=1, state=state, progress=lambda done, *_: seen.append(done - 1)
     )
     assert seen == [0, 1, 2, 3]  # no epoch twice
     assert equal(trained[0], model)

@@ -1,6 +1,7 @@
 """A user's own folders become a list, and what does not fit together is one line that names it."""
 
 import json
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,4 +124,61 @@ def test_mistakes_are_named(folders: Path, mistake: str):
     make, problem = MISTAKES[mistake]
     make(folders)
     with pytest.raises(UserError, match=problem):
+        listed(folders)
+
+
+def test_a_file_that_keeps_its_size_and_time_is_hashed_again_once_it_was_refused(folders: Path):
+    """A copy that keeps times: to start the run again helps."""
+    data = listed(folders)
+    data.write({})
+    entry = next(e for e in read_manifest(data.home / "videos.csv") if e.video == "run_a")
+    path = folders / "clips/run/a.mp4"
+    times = path.stat()
+    path.write_bytes(path.read_bytes()[::-1])
+    os.utime(path, ns=(times.st_atime_ns, times.st_mtime_ns))
+    assert listed(folders).content == data.content, "the hash by size and time still stands"
+    with pytest.raises(UserError, match="start the run again"):
+        data.unchanged(entry)
+    assert listed(folders).content != data.content
+    assert listed(folders).unchanged(entry_of(listed(folders), "run_a")) == path
+
+
+def entry_of(data: OwnData, video: str) -> Entry:
+    """The entry of a video in the list as it is now."""
+    row = next(row for row in data.rows if row.video == video)
+    return Entry(row.video, row.subset, row.file, row.sha256)
+
+
+def test_videos_behind_a_linked_folder_are_there(folders: Path):
+    (folders / "disk").mkdir()
+    (folders / "videos" / "deep").rename(folders / "disk" / "deep")
+    (folders / "videos" / "disk2").symlink_to(folders / "disk")
+    assert {row.video for row in listed(folders).rows} >= {"x", "y"}
+
+
+def test_a_clip_that_is_a_dangling_link_is_named(folders: Path):
+    (folders / "clips" / "run" / "c.mp4").symlink_to(folders / "annex" / "c.mp4")
+    with pytest.raises(UserError, match=r"run/c\.mp4: is a link to a file that is not there"):
+        listed(folders)
+    assert not (folders / "home" / "videos.csv").exists()
+
+
+def test_what_is_hidden_is_no_video(folders: Path):
+    for name in ("videos/.trash/z.mp4", "videos/__MACOSX/y.mkv", "videos/._y.mkv", "clips/run/._a.mp4"):
+        (folders / name).parent.mkdir(exist_ok=True)
+        (folders / name).write_bytes(b"")
+    assert len(listed(folders).rows) == 5
+
+
+@pytest.mark.parametrize("name", ["é" * 110, "caf\udce9"], ids=["more than 200 bytes", "not UTF-8"])
+def test_a_name_that_cannot_be_a_file_of_ours_is_refused(folders: Path, name: str):
+    path = folders / "clips" / "run" / f"{name}.mp4"
+    path.write_bytes(b"")
+    with pytest.raises(UserError, match="cannot name a video"):
+        listed(folders)
+
+
+def test_a_class_folder_with_a_blank_at_its_end_is_refused(folders: Path):
+    (folders / "clips" / "run").rename(folders / "clips" / "run ")
+    with pytest.raises(UserError, match="begins or ends with a blank"):
         listed(folders)

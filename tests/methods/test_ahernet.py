@@ -17,6 +17,7 @@ from actionbytes.methods.ahernet.detection import AnchorRules
 from actionbytes.methods.ahernet.network import Ahernet
 from actionbytes.methods.ahernet.parameters import AhernetParameters
 from actionbytes.methods.ahernet_single.parameters import AhernetSingleParameters
+from actionbytes.progress import silent
 from actionbytes.training.loop import fit
 from actionbytes.training.runs import LOG, MODEL, ROUNDS, load_run
 
@@ -44,7 +45,7 @@ def start(tmp_path_factory):
     return fit("ahernet_single", AhernetSingleParameters(**NET), training, {"videos": toys.untrimmed()}, 0, out)
 
 
-def run(out, start, training=None, seed=0, progress=None, **parameters):
+def run(out, start, training=None, seed=0, progress=silent, **parameters):
     settings = AhernetParameters(**SMALL | parameters)
     return fit("ahernet", settings, training or quick(), sets(), seed, out, {"localizer": start}, progress, 0)
 

@@ -5,11 +5,13 @@ from typing import ClassVar
 
 import pytest
 
+from actionbytes.data.annotations import Video
+from actionbytes.data.manifests import read_manifest, write_manifest
 from actionbytes.errors import UserError
 from actionbytes.methods.parameters import ActivationMethodParameters
 from actionbytes.papers.figures import Qualitative
 from actionbytes.planning import runs as planning_runs
-from actionbytes.planning.datasets import NotInSuite, Own, Published, Rendered
+from actionbytes.planning.datasets import DatasetMissing, NotInSuite, Own, Published, Rendered
 from actionbytes.planning.inventory import stage_files
 from actionbytes.planning.pipeline import dvc_yaml
 from actionbytes.planning.plan import Plan
@@ -142,6 +144,25 @@ def test_a_published_dataset_says_what_is_missing(project):
     (project / dataset.marker).write_text("video,subset,file\n")
     (project / dataset.labels).write_text("{}")
     assert len(dataset.videos_fingerprint) == len(dataset.labels_fingerprint) == 64
+
+
+def test_a_published_dataset_knows_its_subsets_and_its_files(project):
+    """Before anything is decoded: no hours for empty shards, no features of a file that is not the listed one."""
+    text = (project / "params.yaml").read_text()
+    (project / "params.yaml").write_text(text.replace("suite: mini", "suite: full"))
+    home = project / "data/full/thumos14"
+    (home / "videos").mkdir(parents=True)
+    (home / "videos" / "a.mp4").write_bytes(b"whole")
+    write_manifest(home, {"a": Video("a", "Validation")})
+    dataset = Plan.read(project).datasets["thumos14"]
+    dataset.require_subset("here", "validation")
+    with pytest.raises(DatasetMissing, match=r"here: .*videos\.csv has no video of subset 'test'; nearest is"):
+        dataset.require_subset("here", "test")
+    entries = read_manifest(home / "videos.csv")
+    assert dataset.located(entries) == entries
+    (home / "videos" / "a.mp4").write_bytes(b"another")
+    with pytest.raises(UserError, match=r"a\.mp4: has changed since videos\.csv was written; run `actionbytes index"):
+        dataset.located(entries)
 
 
 # runs

@@ -73,3 +73,14 @@ def test_recipes_in_words():
     lines = list(describe(left))
     assert lines[0].startswith("optical flow, digest ")
     assert "    decoding: fps 25" in lines
+
+
+def test_the_recipes_of_several_sources_are_told_below_their_names():
+    features = {"stage": "extract", "version": 1, "features": {"hop": 16}}
+    sources = {"untrimmed": {"dataset": "thumos14", "features": features}, "trimmed": {"dataset": "ucf101"}}
+    lines = list(describe({"stage": "train", "version": 1, "method": "m", "sources": sources, "starts": {}}))
+    assert lines[1:4] == ["  method: m", "  starts: none", "  sources:"]
+    assert lines[4] == "    trimmed: dataset ucf101"
+    assert lines[5:7] == ["    untrimmed:", "      dataset: thumos14"]
+    assert lines[7].startswith("      features: features, digest ")
+    assert lines[8] == "        features: hop 16"

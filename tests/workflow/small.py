@@ -65,10 +65,10 @@ def edit(folder: Path, *path: str, value: object) -> None:
 
 
 def loosen(folder: Path) -> None:
-    """The cheapest edit that makes something anew: another overlap threshold for the baseline, wherever it is shown."""
+    """The cheapest edit that makes something anew: another rule of classes for the baseline, wherever it is shown."""
     path = folder / "papers/actionbytes.yaml"
     paper = yaml.safe_load(path.read_text())
-    paper["experiments"]["loosened"] = {"like": "what2when_baseline", "localization": {"nms": 0.3}}
+    paper["experiments"]["loosened"] = {"like": "what2when_baseline", "localization": {"class_rule": "zero"}}
     shown = [row for table in paper["tables"].values() for row in table["rows"]]
     shown += [point for figure in paper["figures"].values() for point in figure["points"]]
     for entry in shown:

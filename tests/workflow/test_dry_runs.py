@@ -51,13 +51,12 @@ def test_every_rule_has_one_name_and_says_what_it_needs(root):
     text = "\n".join(path.read_text() for path in sorted((root / "workflow/rules").glob("*.smk")))
     rules = dict(re.findall(r"^rule (\w+):\n((?:[ \n].*\n?)+)", text, re.MULTILINE))
     scripts = {path.stem: path.read_text() for path in (root / "workflow/scripts").glob("*.py")}
-    assert rules.keys() == scripts.keys() | {"audit"}
+    assert rules.keys() == scripts.keys()
     for name, body in rules.items():
         assert all(f"    {key}:" in body for key in ("threads", "resources", "log", "message")), name
         assert re.search(r"mem_mb=\d+,\n +runtime=\d+,", body), name
-        if name != "audit":
-            assert f'"../scripts/{name}.py"' in body
-            assert re.search(rf"^from actionbytes\.\S+ import .*\b{name}\b", scripts[name], re.MULTILINE), name
+        assert f'"../scripts/{name}.py"' in body
+        assert re.search(rf"^from actionbytes\.\S+ import .*\b{name}\b", scripts[name], re.MULTILINE), name
 
 
 @pytest.mark.parametrize(
@@ -85,6 +84,10 @@ def test_a_parameter_renames_what_is_behind_it(project, path, value, changed):
     [
         (("suite",), "huge", ["suite", "'huge'", "mini", "full"]),
         (("mini", "decoding", "fps"), -5, ["mini.decoding.fps", "-5", "greater than 0"]),
+        (("seeds",), [-1], ["seeds", "[-1] is not allowed", "0 or more"]),
+        (("seeds",), [0, 0], ["seeds", "[0, 0] is not allowed", "twice"]),
+        (("mini", "datasets", "my-data"), {}, ["mini: datasets: 'my-data' cannot name a dataset"]),
+        (("mini", "evaluation"), {"tiou": [-1]}, ["mini.evaluation.tiou", "-1.0 is no threshold"]),
         (("mini", "decodng"), {}, ["mini.decodng", "no such parameter", "decoding"]),
         (("mini", "methods", "wtalc", "parameters"), {"latent": 3}, ["latent", "no such parameter", "latent_dim"]),
         (("mini", "datasets", "multithumos", "videos_of"), "thumos", ["'thumos'"]),
@@ -100,6 +103,17 @@ def test_a_wrong_parameter_is_one_line(project, snakemake, path, value, words):
     assert len(lines) == 1, done.stderr
     assert "Traceback" not in done.stderr
     assert all(word in lines[0] for word in words), lines[0]
+
+
+@pytest.mark.parametrize("option", [("--config", "suite=full"), ("--configfile", "mine.yaml")], ids=lambda o: o[0])
+def test_parameters_on_the_command_line_are_refused(project, snakemake, option):
+    """They would not be read, and results of the small suite be taken for those of the full one."""
+    (project / "mine.yaml").write_text("suite: full\n")
+    done = snakemake(project, "--dry-run", "--cores", "1", "all", *option, check=False)
+    assert done.returncode == 2
+    assert [line for line in done.stderr.splitlines() if line.startswith("error:")] == [
+        "error: suite: parameters are in params.yaml alone; edit it"
+    ]
 
 
 def test_a_new_row_needs_no_code(project, snakemake):

@@ -104,7 +104,7 @@ def test_a_parameter_makes_what_is_behind_it_and_going_back_makes_nothing(clone,
     assert before.items() < after.items()  # beside the old ones, which nobody touched
     recipes = [content for path, content in (after.items() - before.items()) if path.name == "recipe.json"]
     assert recipes
-    assert all(b'"nms": 0.3' in recipe for recipe in recipes)
+    assert all(b'"class_rule": "zero"' in recipe for recipe in recipes)
     new = {path.parent.name for path in after.keys() - before.keys() if path.name == "metrics.json"}
     provenance = (clone / "results/table1_what2when.provenance.json").read_text()
     assert all(name in provenance for name in new)  # the table shows the new ones

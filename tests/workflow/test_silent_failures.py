@@ -49,7 +49,7 @@ def test_a_parameter_edited_after_a_pull_is_not_recorded_beside_old_artifacts(cl
     for path in metrics_shown(clone):
         assert path.exists()
     recipes = [path.with_name("recipe.json").read_text() for path in metrics_shown(clone)]
-    assert any('"nms": 0.3' in recipe for recipe in recipes)
+    assert any('"class_rule": "zero"' in recipe for recipe in recipes)
 
 
 @pytest.mark.parametrize("kind", ["hardlink", "symlink"])

@@ -1,9 +1,12 @@
 # What the rules share: what wildcards may be, errors as one line, and one run at a time.
 
-import fcntl
 import os
 import sys
 from pathlib import Path
+
+from actionbytes.locks import lock_workflow
+from actionbytes.planning.unlearned import unlearned_classes
+from actionbytes.reporting.provenance import git_problem
 
 
 wildcard_constraints:
@@ -33,12 +36,13 @@ def stop(message):
 onstart:
     # A lock that ends with its holder: after a kill, the same command simply continues (profiles/default: nolock).
     global LOCK
-    Path(".snakemake").mkdir(exist_ok=True)
-    LOCK = open(".snakemake/running", "w")
-    try:
-        fcntl.flock(LOCK, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except BlockingIOError:
-        stop("another run of the workflow works in this folder; wait for it or stop it")
+    if " " in sys.executable:  # Snakemake does not quote it where it starts jobs
+        stop(f"{sys.executable}: a path with a blank; put the environment elsewhere: make VENV=/tmp/actionbytes ...")
+    LOCK = planned(lock_workflow, Path())
+    if problem := git_problem(Path()):
+        print(f'warning: results will say that their commit is "unknown": {problem}', file=sys.stderr)
+    for line in unlearned_classes(plan):
+        print(f"warning: {line}", file=sys.stderr)
 
 
 def planned(find, *arguments):

@@ -51,8 +51,8 @@ rule audit:
         runtime=5,
     message:
         "Contradictions among the papers"
-    shell:
-        "actionbytes audit --out {output} > {log}"
+    script:
+        "../scripts/audit.py"
 
 
 rule pick_stills:

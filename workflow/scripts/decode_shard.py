@@ -4,7 +4,8 @@ from pathlib import Path
 
 from actionbytes.data.manifests import entries_of_shard, read_manifest
 from actionbytes.features.shards import decode_shard
-from actionbytes.steps.job import job, lines
+from actionbytes.progress import in_log
+from actionbytes.steps.job import job
 
 with job(snakemake):
     frames, dataset = snakemake.params.frames, snakemake.params.dataset
@@ -14,5 +15,5 @@ with job(snakemake):
         folder=frames.home,
         out=Path(snakemake.output[0]),
         decoding=frames.decoding,
-        progress=lines,
+        progress=in_log(),
     )

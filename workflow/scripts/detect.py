@@ -5,8 +5,9 @@ from pathlib import Path
 from actionbytes.data.annotations import classes_of, of_subset, read_annotations
 from actionbytes.data.splits import of_classes
 from actionbytes.data.words import ALIASES
+from actionbytes.progress import in_log
 from actionbytes.steps.detect import Localizer, detect
-from actionbytes.steps.job import job, lines
+from actionbytes.steps.job import job
 
 with job(snakemake):
     planned, out = snakemake.params.detections, Path(snakemake.output.detections)
@@ -30,5 +31,5 @@ with job(snakemake):
         detections=out,
         scores=Path(snakemake.output.scores),
         names=videos,
-        progress=lines,
+        progress=in_log(),
     )

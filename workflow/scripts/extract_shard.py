@@ -5,7 +5,8 @@ from pathlib import Path
 from actionbytes.backbones.published import check_declared
 from actionbytes.features.made_with import MadeWith, WeightFile
 from actionbytes.features.shards import extract_shard
-from actionbytes.steps.job import job, lines
+from actionbytes.progress import in_log
+from actionbytes.steps.job import job
 
 with job(snakemake):
     features = snakemake.params.features
@@ -24,5 +25,5 @@ with job(snakemake):
             weights={stream: WeightFile.of(path) for stream, path in features.weights.items()},
         ),
         recipe=features.recipe,
-        progress=lines,
+        progress=in_log(),
     )

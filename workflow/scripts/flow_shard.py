@@ -3,7 +3,8 @@
 from pathlib import Path
 
 from actionbytes.features.shards import flow_shard
-from actionbytes.steps.job import job, lines
+from actionbytes.progress import in_log
+from actionbytes.steps.job import job
 
 with job(snakemake):
     flow_shard(
@@ -11,5 +12,5 @@ with job(snakemake):
         out=Path(snakemake.output[0]),
         flow=snakemake.params.flow,
         threads=snakemake.threads,
-        progress=lines,
+        progress=in_log(),
     )

@@ -2,15 +2,16 @@
 
 from pathlib import Path
 
-from actionbytes.data.manifests import read_manifest
+from actionbytes.data.manifests import entries_of_subset, read_manifest
 from actionbytes.steps.job import job
 from actionbytes.steps.pick_stills import pick_stills
 
 with job(snakemake):
     stills = snakemake.params.stills
-    entries = [entry for entry in read_manifest(stills.home / "videos.csv") if entry.subset == stills.subset]
+    entries = entries_of_subset(read_manifest(stills.home / "videos.csv"), stills.subset)
     pick_stills(
-        entries=snakemake.params.dataset.located(entries),
+        entries=entries,
+        located=snakemake.params.dataset.located,
         home=stills.home,
         count=stills.videos,
         decoding=stills.decoding,

@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from actionbytes.progress import in_log
 from actionbytes.steps.job import job
 from actionbytes.steps.pretrain import pretrain_stream
 
@@ -16,5 +17,5 @@ with job(snakemake):
         pretraining=pretrained.pretraining,
         seed=pretrained.seed,
         out=out,
-        progress=print,
+        progress=in_log("epoch"),
     )

@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from actionbytes.data.exclusions import read_excluded
+from actionbytes.progress import in_log
 from actionbytes.steps.job import job
 from actionbytes.steps.train import train
 from actionbytes.training.sources import SourceFiles
@@ -31,5 +32,5 @@ with job(snakemake):
         seed=seed,
         out=out,
         starts={name: start.seed(seed) for name, start in run.starts.items()},
-        progress=lambda done, total, losses: print(f"step {done}/{total} {losses}") if done % 100 == 0 else None,
+        progress=in_log("step"),
     )

@@ -7,9 +7,9 @@ checkpoint from which a run that was killed goes on.
 import hashlib
 import json
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 import torch
@@ -20,6 +20,7 @@ from actionbytes.backbones.i3d import CHANNELS, I3D, flow_input, initialize, rgb
 from actionbytes.backbones.parameters import Pretraining
 from actionbytes.errors import UserError
 from actionbytes.files import whole
+from actionbytes.progress import Progress, silent
 from actionbytes.threads import threads
 
 __all__ = ["Pretraining", "augmented", "pretrain", "split"]
@@ -39,7 +40,7 @@ def pretrain(
     parameters: Pretraining,
     seed: int = 0,
     state: Path | None = None,
-    progress: Callable[[Row], Any] | None = None,
+    progress: Progress = silent,
 ) -> tuple[I3D, list[Row]]:
     """Train an I3D on trimmed clips and their classes.
 
@@ -57,7 +58,7 @@ def pretrain(
         seed: Of the weights, the order and the augmentation.
         state: Checkpoint, written after each epoch. A run that was killed goes on from it and ends in the same bits. It
             is left in place at the end, and ignored where it is of other parameters, another seed or other clips.
-        progress: Called with the log's row after each epoch.
+        progress: Called after each epoch, with the loss.
 
     Returns:
         The network in eval mode and the log: a row per epoch (`epoch, learning_rate, loss, accuracy`, over the
@@ -125,7 +126,7 @@ class _Trainer:
         self.optimizer = torch.optim.AdamW(groups, lr=parameters.learning_rate)
         self.batches = max(1, len(train) // parameters.batch)  # an epoch's odd rest waits for another epoch's order
 
-    def run(self, state: Path | None, progress: Callable[[Row], Any] | None) -> list[Row]:
+    def run(self, state: Path | None, progress: Progress) -> list[Row]:
         """Train for all epochs, from the checkpoint on if there is one of this very run, and return the log."""
         log = self._resumed(state)
         for epoch in range(len(log), self.parameters.epochs):
@@ -133,8 +134,7 @@ class _Trainer:
             log.append(self._epoch(epoch, np.random.default_rng([self.seed, epoch])))
             if state is not None:
                 self._save(state, log)
-            if progress is not None:
-                progress(log[-1])
+            progress(epoch + 1, self.parameters.epochs, f"loss {log[-1]['loss']:.4f}")
         return log
 
     def _epoch(self, epoch: int, rng: np.random.Generator) -> Row:

@@ -8,8 +8,9 @@ from typing import TYPE_CHECKING
 import click
 
 from actionbytes.commands.inputs import chosen_settings
-from actionbytes.commands.options import FILE, FOLDER, bar, chosen_device, device, settings
+from actionbytes.commands.options import FILE, FOLDER, chosen_device, device, settings
 from actionbytes.commands.outputs import DETECTIONS, PICTURE, check_output
+from actionbytes.progress import on_terminal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -102,7 +103,7 @@ def detect(
     with unfinished.held() if unfinished else nullcontext():
         digests = [digest_or_none(path) if unfinished else "" for path in paths]
         on, threads = chosen_device(device), os.cpu_count() or 1
-        for outcome in kept_features(paths, digests, made_with, on, threads, unfinished, bar):
+        for outcome in kept_features(paths, digests, made_with, on, threads, unfinished, on_terminal()):
             show(outcome)
         if not timelines:
             raise UserError("no video could be used")

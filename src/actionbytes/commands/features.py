@@ -8,9 +8,10 @@ from typing import TYPE_CHECKING
 import click
 
 from actionbytes.commands.inputs import listed_files, made_with_of, named_files, video_files
-from actionbytes.commands.options import FILE, bar, chosen_device, device, report, settings
+from actionbytes.commands.options import FILE, chosen_device, device, report, settings
 from actionbytes.commands.outputs import FEATURES, check_output
 from actionbytes.errors import UserError
+from actionbytes.progress import on_terminal
 
 if TYPE_CHECKING:
     from actionbytes.features.made_with import MadeWith
@@ -65,7 +66,7 @@ def features(
 
         files = named_files(videos) if videos else listed_files(verify)
         made_with = making_of(run, weights_rgb, weights_flow, settings, precision, made_with_of(verify))
-        _show(verify_features(verify, files, made_with, device, threads, sample, bar))
+        _show(verify_features(verify, files, made_with, device, threads, sample, on_terminal()))
         return
     if not videos or out is None:
         raise UserError("name VIDEOS and --out, or stored features with --verify (see actionbytes features --help)")
@@ -78,7 +79,7 @@ def _extract(paths: list[Path], out: Path, made_with: "MadeWith", device: str, t
     """Write the features of video files, and print what became of those that are not whole."""
     from actionbytes.features.keeping import write_features
 
-    statuses = write_features(paths, out, made_with, device, threads, strict, bar)
+    statuses = write_features(paths, out, made_with, device, threads, strict, on_terminal())
     for status in statuses:
         if status.status != "ok":
             print(f"{status.video}: {status.status}: {status.reason}")

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import click
 
-from actionbytes.commands.options import FILE, FOLDER, bar
+from actionbytes.commands.options import FILE, FOLDER
+from actionbytes.progress import on_terminal
 
 
 @click.command("import-features")
@@ -60,7 +61,7 @@ def import_features(
         order=streams,
         names=listed,
         strict=strict,
-        progress=bar,
+        progress=on_terminal(),
     )
     aside = [status for status in statuses if status.status != "ok"]
     columns = ", ".join(f"{stream}: {count} columns" for stream, count in stored_columns(out).items())

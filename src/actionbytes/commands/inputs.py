@@ -18,13 +18,12 @@ from actionbytes.parameters import Parameters, validated, with_overrides
 
 def video_files(arguments: tuple[Path, ...], same_names: bool = False) -> list[Path]:
     """The files among the arguments and the videos in its folders; two of one name are an error, unless allowed."""
-    from actionbytes.data.manifests import VIDEO_SUFFIXES
-    from actionbytes.errors import UserError
+    from actionbytes.data.manifests import VIDEO_SUFFIXES, videos_below
 
     paths: list[Path] = []
     for argument in arguments:
         if argument.is_dir():
-            inside = sorted(p for p in argument.rglob("*") if p.suffix.lower() in VIDEO_SUFFIXES)
+            inside = videos_below(argument)
             if not inside:
                 raise UserError(f"{argument}: holds no video ({', '.join(sorted(VIDEO_SUFFIXES))})")
             paths += inside

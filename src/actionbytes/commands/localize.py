@@ -5,8 +5,9 @@ from pathlib import Path
 import click
 
 from actionbytes.commands.inputs import chosen_settings
-from actionbytes.commands.options import FILE, FOLDER, bar, features_dir, settings
+from actionbytes.commands.options import FILE, FOLDER, features_dir, settings
 from actionbytes.commands.outputs import DETECTIONS, SCORES, check_output
+from actionbytes.progress import on_terminal
 
 
 @click.command()
@@ -52,5 +53,5 @@ def localize(
         raise UserError("--words needs --annotations, whose classes are looked for")
     classes = classes_of(videos) if videos else ()
     localizer = Localizer.of(run, localization, transfer=transfer if words else None, classes=classes, words=words)
-    detections = detect(localizer, features, detections=out, scores=scores, names=videos, progress=bar)
+    detections = detect(localizer, features, detections=out, scores=scores, names=videos, progress=on_terminal())
     print(f"{out}: {len(detections)} detections in {len(detections.videos)} videos")

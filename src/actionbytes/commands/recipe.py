@@ -52,7 +52,9 @@ def diff(left: str, right: str) -> None:
 def prune(yes: bool, root: Path) -> None:
     """List the artifacts of the active suite that no experiment uses, and with --yes delete them.
 
-    Only folders and files under a recipe's name are ever touched: no videos, no lists, no tables, no other suite.
+    Only what the workflow has made under a recipe's name is ever touched: no videos, no lists, no tables, no other
+    suite, no folder of yours with such a name. Frames and flow that an interrupted run has left go where the features
+    made from them are there.
     """
     from actionbytes.planning.inventory import delete, unnamed
     from actionbytes.planning.plan import Plan
@@ -61,7 +63,7 @@ def prune(yes: bool, root: Path) -> None:
     sizes = unnamed(plan)
     for path, size in sizes.items():
         click.echo(f"{size / 2**20:10.1f} MiB  {path}")
-    total = f"{len(sizes)} artifacts, {sum(sizes.values()) / 2**20:.1f} MiB, that no current recipe names"
+    total = f"{len(sizes)} artifacts, {sum(sizes.values()) / 2**20:.1f} MiB, that no current recipe names or needs"
     if yes and sizes:
         delete(plan, sizes)
         click.echo(f"deleted {total}; what DVC recorded of them comes back with `dvc checkout`")

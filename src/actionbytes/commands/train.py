@@ -5,12 +5,13 @@ from typing import Literal
 
 import click
 
-from actionbytes.commands.options import FILE, FOLDER, settings, steps
+from actionbytes.commands.options import FILE, FOLDER, settings
 from actionbytes.commands.outputs import check_output
 from actionbytes.errors import UserError
 from actionbytes.methods.parameters import MethodParameters
 from actionbytes.methods.registry import known, method_parameters
 from actionbytes.parameters import validated, with_overrides
+from actionbytes.progress import on_terminal
 from actionbytes.training.parameters import Training
 
 
@@ -90,7 +91,8 @@ def train(
         raise UserError("--source says all of a source: leave out --features, --annotations and --subset")
     files = {name: SourceFiles(shards, truth, part, supervision) for name, shards, truth, part in sources}
     starts = named_runs(method, group, init)
-    seen = train_step(method, parameters, training, files, seed=seed, out=out, starts=starts, progress=steps())
+    progress = on_terminal("step")
+    seen = train_step(method, parameters, training, files, seed=seed, out=out, starts=starts, progress=progress)
     videos, snippets = (sum(map(len, parts)) for parts in zip(*((x.names, x.rows) for x in seen.values()), strict=True))
     set_aside = sum(len(x.set_aside or {}) for x in seen.values())
     aside = f"; {set_aside} videos set aside" if set_aside else ""

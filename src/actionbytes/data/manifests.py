@@ -1,11 +1,13 @@
 """Manifests: which videos a dataset has (`videos.csv`), and which shard each of them belongs to."""
 
 import hashlib
+import os
+from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 
-from actionbytes.data.annotations import Video
+from actionbytes.data.annotations import Video, nearest, same_subset
 from actionbytes.data.names import check_id, check_subset
 from actionbytes.errors import UserError
 from actionbytes.files import file_digest, read_csv, write_csv
@@ -46,7 +48,7 @@ def read_manifest(path: Path) -> list[Entry]:
         entry = Entry(row["video"], row["subset"], row["file"], row.get("sha256") or "")
         check_id(f"{path}, line {number}", entry.video)
         check_subset(f"{path}, line {number}", entry.subset)
-        if PurePosixPath(entry.file).is_absolute():
+        if PurePosixPath(entry.file).is_absolute() or ".." in PurePosixPath(entry.file).parts:
             raise UserError(f"{path}, line {number}: {entry.file!r} must be relative to the folder of the list")
         entries.append(entry)
     if len({entry.video for entry in entries}) < len(entries):
@@ -64,11 +66,70 @@ def shard_names(subset: str, shards: int) -> list[str]:
     return [f"{subset}_{k:02d}" for k in range(shards)]
 
 
+def entries_of_subset(entries: Iterable[Entry], subset: str) -> list[Entry]:
+    """The entries of a subset, in any of its spellings (see `same_subset`); UserError if there is none."""
+    listed = list(entries)
+    chosen = [entry for entry in listed if same_subset(entry.subset) == same_subset(subset)]
+    if not chosen:
+        subsets = sorted({entry.subset for entry in listed})
+        raise UserError(f"subset {subset!r}: no video of the list is in it; {nearest(subset, subsets)}")
+    return chosen
+
+
 def entries_of_shard(entries: Iterable[Entry], shard: str, shards: int) -> list[Entry]:
-    """The entries of shard `<subset>_<k>`, sorted by video."""
+    """The entries of shard `<subset>_<k>`, sorted by video; UserError if no video at all is in the subset."""
     subset, _, number = shard.rpartition("_")
-    chosen = [entry for entry in entries if entry.subset == subset and shard_of(entry.video, shards) == int(number)]
+    chosen = [entry for entry in entries_of_subset(entries, subset) if shard_of(entry.video, shards) == int(number)]
     return sorted(chosen, key=lambda entry: entry.video)
+
+
+def listed_content(home: Path, entries: Iterable[Entry]) -> list[Entry]:
+    """The entries, after a look that each file is the one that was listed: features go by the hash of the list.
+
+    Args:
+        home: Folder of the list.
+        entries: Some of its entries.
+
+    Raises:
+        UserError: A file has come, gone or changed since.
+    """
+    checked = list(entries)
+    for entry in checked:
+        path = home / entry.file
+        if path.is_file() != bool(entry.sha256):
+            problem = "is gone" if entry.sha256 else "has come"
+        elif entry.sha256 and file_digest(path) != entry.sha256:
+            problem = "has changed"
+        else:
+            continue
+        raise UserError(f"{path}: {problem} since videos.csv was written; run `actionbytes index {home}`")
+    return checked
+
+
+def videos_below(folder: Path) -> list[Path]:
+    """The video files in a folder, at any depth, sorted; the one way in which folders are searched for videos.
+
+    Linked folders are entered, each folder once. Hidden files and folders, and what macOS leaves in archives, are no
+    videos; nor are folders, pipes and devices of such a name. A link to a file that is not there is listed, so that
+    somebody says so.
+    """
+    files, entered = [], set()
+    for parent, folders, names in os.walk(folder, followlinks=True):
+        here = os.path.realpath(parent)
+        if here in entered:
+            folders.clear()
+            continue
+        entered.add(here)
+        folders[:] = sorted(name for name in folders if not name.startswith(".") and name != "__MACOSX")
+        files += [Path(parent) / name for name in names if is_video(Path(parent) / name)]
+    return sorted(files)
+
+
+def is_video(path: Path) -> bool:
+    """Whether a path is that of a video file by its name, or of a link to one, perhaps to one that is not there."""
+    if path.suffix.lower() not in VIDEO_SUFFIXES or path.name.startswith("."):
+        return False
+    return path.is_file() or (path.is_symlink() and not path.exists())
 
 
 def read_status(path: Path) -> list[Status]:
@@ -85,7 +146,7 @@ def write_manifest(folder: Path, videos: Mapping[str, Video], progress: Progress
     """List annotated videos and the hashes of their files in `folder/videos.csv`.
 
     The file of a video is the one in `folder/videos`, at any depth, whose name without its ending is the video's id, or
-    `v_` and the id.
+    `v_` and the id. A link to a file that is not there counts as none.
 
     Args:
         folder: The dataset's folder.
@@ -96,21 +157,26 @@ def write_manifest(folder: Path, videos: Mapping[str, Video], progress: Progress
         The ids of videos without a file; they are listed too, without a hash.
 
     Raises:
-        UserError: There is no video file at all.
+        UserError: There is no video file at all, or there are two files for one video.
     """
-    files = sorted(path for path in (folder / "videos").rglob("*") if path.suffix.lower() in VIDEO_SUFFIXES)
+    files: dict[str, list[Path]] = defaultdict(list)
+    for path in videos_below(folder / "videos"):
+        files[path.stem].append(path)
     if not files:
         raise UserError(f"{folder / 'videos'}: holds no video files")
-    by_stem = {path.stem: path for path in files}
     rows, missing = [], []
     for name in each(sorted(videos), progress):
         row = {"video": name, "subset": videos[name].subset}
-        path = by_stem.get(name) or by_stem.get(f"v_{name}")
-        if path is None:
+        candidates = files[name] + ([] if f"v_{name}" in videos else files[f"v_{name}"])
+        if len(candidates) > 1:
+            first, second = (path.relative_to(folder) for path in candidates[:2])
+            raise UserError(f"{folder}: {first} and {second} are both of video {name!r}; move one away")
+        if candidates and candidates[0].exists():
+            path = candidates[0]
+            size = path.stat().st_size
+            rows.append(row | {"file": path.relative_to(folder).as_posix(), "bytes": size, "sha256": file_digest(path)})
+        else:
             missing.append(name)
             rows.append(row | {"file": f"videos/{name}.mp4", "bytes": 0, "sha256": ""})
-        else:
-            file, size = path.relative_to(folder).as_posix(), path.stat().st_size
-            rows.append(row | {"file": file, "bytes": size, "sha256": file_digest(path)})
     write_csv(folder / "videos.csv", rows, ("video", "subset", "file", "bytes", "sha256"))
     return missing

@@ -11,13 +11,14 @@ from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from actionbytes.data.annotations import Instance, Video, read_annotations, same_subset, write_annotations
-from actionbytes.data.manifests import VIDEO_SUFFIXES, Entry
+from actionbytes.data.manifests import Entry, is_video, videos_below
 from actionbytes.data.names import check_id, check_label, check_subset
 from actionbytes.errors import UserError
 from actionbytes.files import file_digest, read_csv, read_json, write_csv, write_text
 from actionbytes.recipes import digest
 
 COLUMNS = ("video", "subset", "file", "bytes", "sha256", "label")
+HASHES = "hashes.csv"  # in the dataset's folder: hashes by size and time of files
 _HASH_COLUMNS = ("file", "bytes", "time_ns", "sha256")
 
 
@@ -75,6 +76,16 @@ class OwnData:
         """The file whose name tells that `videos.csv` and `annotations.json` are of these videos and labels."""
         return self.home / f"own-{self.labels}.json"
 
+    def classes(self, subset: str) -> set[str]:
+        """The classes that the videos of a subset show, by their folders and by the JSON."""
+        rows = [row for row in self.rows if row.subset == same_subset(subset)]
+        labels = {row.label for row in rows if row.label}
+        if self.annotations and self.annotations.is_file():
+            truth = read_annotations(self.annotations)
+            shown = [truth[row.video] for row in rows if row.video in truth and not row.label]
+            labels |= {instance.label for video in shown for instance in video.instances}
+        return labels
+
     def path(self, file: str) -> Path:
         """The path of a `file` of the list; a UserError if it is outside the user's folders."""
         root, _, inside = file.partition("/")
@@ -86,6 +97,7 @@ class OwnData:
         """The path of the video of an entry; a UserError if its content has changed since it was listed."""
         path = self.path(entry.file)
         if not path.is_file() or file_digest(path) != entry.sha256:
+            (self.home / HASHES).unlink(missing_ok=True)  # one with the size and time of before would be believed again
             raise UserError(f"{path}: has changed since the run began; start the run again")
         return path
 
@@ -163,7 +175,7 @@ def _clips(key: str, folder: Path, subset: str | None) -> list[OwnVideo]:
     rows = []
     for subset_folder in [folder] if subset else _folders(f"{key}.clips", folder, "subset folders, or name a subset"):
         for class_folder in _folders(f"{key}.clips", subset_folder, "class folders"):
-            files = [path for path in sorted(class_folder.iterdir()) if _is_video(path)]
+            files = [path for path in sorted(class_folder.iterdir()) if is_video(path)]
             if not files:
                 deeper = any(path.is_dir() for path in class_folder.iterdir())
                 hint = "clips must be directly in a class folder" if deeper else "add clips or remove it"
@@ -181,9 +193,11 @@ def _folders(key: str, folder: Path, contents: str) -> list[Path]:
     if not folder.is_dir():
         raise UserError(f"{key}: {folder}: no such folder")
     inside = sorted(path for path in folder.iterdir() if not path.name.startswith("."))
-    if loose := [path for path in inside if _is_video(path)]:
+    if loose := [path for path in inside if is_video(path)]:
         raise UserError(f"{key}: {loose[0]} is beside, not in, {contents}; move it or remove it")
     folders = [path for path in inside if path.is_dir()]
+    if blank := [path for path in folders if path.name != path.name.strip()]:
+        raise UserError(f"{key}: the name of {str(blank[0])!r} begins or ends with a blank; rename the folder")
     if not folders:
         raise UserError(f"{key}: {folder}: is empty; it must hold {contents}")
     return folders
@@ -197,8 +211,8 @@ def _untrimmed(key: str, folder: Path, annotations: Path) -> list[OwnVideo]:
         raise UserError(f"{key}.annotations: {annotations}: no such file")
     truth = read_annotations(annotations)
     files: dict[str, Path] = {}
-    for path in sorted(folder.rglob("*")):
-        if _is_video(path) and (first := files.setdefault(path.stem, path)) != path:
+    for path in videos_below(folder):
+        if (first := files.setdefault(path.stem, path)) != path:
             raise UserError(f"{key}.videos: {first} and {path} have one name; rename one")
     rows = []
     for name, video in truth.items():
@@ -215,19 +229,17 @@ def _untrimmed(key: str, folder: Path, annotations: Path) -> list[OwnVideo]:
     return rows
 
 
-def _is_video(path: Path) -> bool:
-    return path.suffix.lower() in VIDEO_SUFFIXES and not path.name.startswith(".") and path.is_file()
-
-
 def _hashed(data: OwnData) -> list[OwnVideo]:
     """The rows with size and SHA-256; a file with the size and time of its last hashing is not read again."""
-    cache = data.home / "hashes.csv"
+    cache = data.home / HASHES
     cached = {}
     if cache.exists():
         cached = {(r["file"], r["bytes"], r["time_ns"]): r["sha256"] for r in read_csv(cache, _HASH_COLUMNS)}
     rows, hashes = [], {}
     for row in data.rows:
         path = data.path(row.file)
+        if not path.exists():
+            raise UserError(f"{path}: is a link to a file that is not there; mount its disk, or remove the link")
         status = path.stat()
         state = (row.file, str(status.st_size), str(status.st_mtime_ns))
         hashes[state] = cached.get(state) or file_digest(path)

@@ -1,7 +1,7 @@
 """Ready-made features to shards: folders of `.npy`, or one W-TALC-style object array."""
 
 import logging
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack, suppress
 from functools import partial
 from pathlib import Path
@@ -24,6 +24,7 @@ from actionbytes.features.store import (
     shard_files,
 )
 from actionbytes.files import read_text, whole
+from actionbytes.progress import Progress, each, silent
 
 LOG = logging.getLogger(__name__)
 ONE_STREAM = 1024  # columns of one stream of I3D: they may be one stream, and are not split unasked
@@ -165,7 +166,7 @@ def import_videos(
     order: Sequence[str] | None = None,
     names: Sequence[str] | None = None,
     strict: bool = False,
-    progress: Callable[[Sequence], Iterable] = iter,
+    progress: Progress = silent,
 ) -> list[Status]:
     """Write ready-made features as one shard per subset.
 
@@ -183,7 +184,7 @@ def import_videos(
             alone is an error.
         names: Which video each row of an object array is; none: the annotated videos in their order.
         strict: Raise an error for a video that would be set aside.
-        progress: Wraps the names of the videos of each subset.
+        progress: Called after each video of a subset.
 
     Returns:
         What became of each video.
@@ -203,7 +204,7 @@ def import_videos(
 
     def usable(members: Sequence[str], statuses: list[Status]) -> Iterator[tuple[str, VideoFeatures]]:
         """Those of the videos that can be used; what became of each is appended to `statuses`."""
-        for name in progress(members):
+        for name in each(members, progress):
             try:
                 streams = streams_of(name)
                 frames = (len(next(iter(streams.values()))) - 1) * hop + span

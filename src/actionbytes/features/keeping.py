@@ -8,7 +8,7 @@ command's own file is written. What cannot be used is judged anew by each call.
 import fcntl
 import json
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,10 +20,10 @@ from actionbytes.features.extract import stream_features
 from actionbytes.features.made_with import MadeWith
 from actionbytes.features.store import VideoFeatures, open_shard, read_statuses, read_video, write_npy, write_shard
 from actionbytes.files import file_digest
+from actionbytes.progress import Progress, each, silent
 from actionbytes.recipes import plain
 
 LOCK = "lock"
-Bar = Callable[[Sequence[Path]], Iterable[Path]]
 
 
 @dataclass(frozen=True)
@@ -127,7 +127,7 @@ def kept_features(
     device: str,
     threads: int,
     unfinished: Unfinished | None,
-    bar: Bar,
+    progress: Progress = silent,
 ) -> Iterator[Outcome]:
     """Features of video files in their order, taken from what is kept or made now.
 
@@ -138,7 +138,7 @@ def kept_features(
         device: What to compute on.
         threads: Pairs of frames whose flow is computed at a time.
         unfinished: Where finished videos are kept; None: nowhere.
-        bar: Shows on the terminal how far it is.
+        progress: Called after each video.
     """
     recipes = [_recipe(made_with, device, digest) for digest in digests]
 
@@ -148,7 +148,7 @@ def kept_features(
     missing = [path for path, recipe in zip(paths, recipes, strict=True) if not there(path, recipe)]
     networks = made_with.streams(device) if missing else {}
     with closing(stream_features(missing, made_with, networks, threads, device)) as made:
-        for path, recipe in zip(bar(paths), recipes, strict=True):
+        for path, recipe in zip(each(paths, progress), recipes, strict=True):
             if path not in missing:
                 kept = there(path, recipe)
                 assert kept, "what was there at the beginning is held by this process"
@@ -172,7 +172,7 @@ def write_features(
     device: str,
     threads: int,
     strict: bool = False,
-    bar: Bar = iter,
+    progress: Progress = silent,
 ) -> list[Status]:
     """Write the features of video files as one shard (`.h5`) or as a folder of `<stream>/<video>.npy`.
 
@@ -185,7 +185,7 @@ def write_features(
         device: What to compute on.
         threads: Pairs of frames whose flow is computed at a time.
         strict: A video that cannot be used is an error.
-        bar: Shows how far it is.
+        progress: Called after each video.
 
     Returns:
         What became of each video.
@@ -201,7 +201,7 @@ def write_features(
         return _finished(out, recipe)
     unfinished, statuses = Unfinished(out), []
     with unfinished.held():
-        for outcome in kept_features(paths, digests, made_with, device, threads, unfinished, bar):
+        for outcome in kept_features(paths, digests, made_with, device, threads, unfinished, progress):
             if strict and outcome.features is None:
                 raise UserError(outcome.status.reason)
             if outcome.features and not shard:

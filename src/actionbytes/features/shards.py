@@ -6,7 +6,7 @@ shard (extract). A video that cannot be used is set aside in `status.csv` with t
 """
 
 import shutil
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import TypeVar
 
@@ -17,6 +17,7 @@ from actionbytes.features.extract import TooShort, video_features
 from actionbytes.features.made_with import MadeWith
 from actionbytes.features.store import iterate_shards, write_shard
 from actionbytes.files import write_rows
+from actionbytes.progress import Progress, each, silent
 from actionbytes.recipes import Recipe, plain
 from actionbytes.video.clips import Clip, write_clip
 from actionbytes.video.decode import BrokenVideo
@@ -24,12 +25,11 @@ from actionbytes.video.flow import flow_pairs, restored, stored
 from actionbytes.video.isolated import IsolatedReader
 from actionbytes.video.parameters import Decoding, Flow
 
-Progress = Callable[[Iterable], Iterable]  # tqdm or nothing
 STATUS = "status.csv"
 
 
 def decode_shard(
-    entries: Sequence[Entry], folder: Path, out: Path, decoding: Decoding, progress: Progress = iter
+    entries: Sequence[Entry], folder: Path, out: Path, decoding: Decoding, progress: Progress = silent
 ) -> None:
     """Decode the videos of a shard to lossless frames: `out/<video>.frames` and `out/status.csv`.
 
@@ -40,7 +40,7 @@ def decode_shard(
         folder: Folder that their `file`s are relative to.
         out: Folder to make.
         decoding: Frame rate and size.
-        progress: Wraps the entries.
+        progress: Called after each video.
     """
 
     def decode(entry: Entry, path: Path) -> Status:
@@ -51,7 +51,7 @@ def decode_shard(
     _each(entries, out, ".frames", decode, progress)
 
 
-def flow_shard(frames: Path, out: Path, flow: Flow, threads: int = 1, progress: Progress = iter) -> None:
+def flow_shard(frames: Path, out: Path, flow: Flow, threads: int = 1, progress: Progress = silent) -> None:
     """Optical flow of every decoded video: `out/<video>.flow` and `out/status.csv`.
 
     Args:
@@ -59,7 +59,7 @@ def flow_shard(frames: Path, out: Path, flow: Flow, threads: int = 1, progress: 
         out: Folder to make.
         flow: Algorithm and its parameters.
         threads: Pairs of frames at a time; the values do not depend on it.
-        progress: Wraps the videos.
+        progress: Called after each video.
     """
 
     def compute(decoded: Status, path: Path) -> Status:
@@ -76,7 +76,7 @@ def extract_shard(
     out: Path,
     made_with: MadeWith,
     recipe: Recipe,
-    progress: Progress = iter,
+    progress: Progress = silent,
 ) -> None:
     """Feature shard from decoded frames and flow.
 
@@ -86,7 +86,7 @@ def extract_shard(
         out: The HDF5 file to make.
         made_with: Streams, snippets and weights.
         recipe: What names the shard.
-        progress: Wraps the videos.
+        progress: Called after each video.
     """
     parts, networks = out.with_name(out.name + ".parts"), made_with.streams()
     fps, kind = made_with.decoding.fps, made_with.features
@@ -136,7 +136,7 @@ def _each(
         notes.mkdir(parents=True, exist_ok=True)
         _remove_unfinished(partial, ".*.part")
         statuses = []
-        for item in progress(items):
+        for item in each(items, progress):
             note = notes / f"{item.video}.csv"
             if not note.exists():
                 write_rows(note, [_guarded(make, item, partial / (item.video + suffix))], Status)

@@ -1,6 +1,6 @@
 """A sample of stored features made again from the videos, and how well the two agree."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,6 +13,7 @@ from actionbytes.features.extract import file_features
 from actionbytes.features.importing import stored_features, stored_names
 from actionbytes.features.kinds import in_order
 from actionbytes.features.made_with import MadeWith
+from actionbytes.progress import Progress, each, silent
 from actionbytes.video.decode import BrokenVideo
 
 
@@ -67,7 +68,7 @@ def verify(
     device: str = "cpu",
     threads: int = 1,
     sample: int = 0,
-    progress: Callable[[Sequence[str]], Iterable[str]] = iter,
+    progress: Progress = silent,
 ) -> Verification:
     """Make stored features again and compare.
 
@@ -78,7 +79,7 @@ def verify(
         device: Torch's name of the device of the networks.
         threads: Pairs of frames whose flow is computed at a time.
         sample: Number of videos to check, evenly spread over their names; 0: all.
-        progress: Wraps the names of the sample.
+        progress: Called after each video of the sample.
 
     Raises:
         UserError: There are no stored features, or none of their videos is among the files.
@@ -93,7 +94,7 @@ def verify(
     networks, old = made_with.streams(device), dict(stored_features(stored, chosen))
     new: dict[str, Mapping[str, np.ndarray]] = {}
     checks = []
-    for name in progress(chosen):
+    for name in each(chosen, progress):
         try:
             new[name] = file_features(files[name], made_with, networks, threads, device)[0].streams
         except BrokenVideo as error:

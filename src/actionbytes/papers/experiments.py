@@ -2,9 +2,21 @@
 
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, model_validator
 
 from actionbytes.parameters import Parameters
+
+
+def _different_seeds(seeds: tuple[int, ...]) -> tuple[int, ...]:
+    """Seeds as they are; a mean over the same run twice would have no spread."""
+    if min(seeds, default=0) < 0:
+        raise ValueError("a seed is a whole number, 0 or more")
+    if len(set(seeds)) < len(seeds):
+        raise ValueError("the same seed is there twice")
+    return seeds
+
+
+Seeds = Annotated[tuple[int, ...], AfterValidator(_different_seeds)]
 
 
 class Source(Parameters):
@@ -77,7 +89,7 @@ class Experiment(Parameters):
     transfer: dict[str, Any] = Field({}, description="of labels, where source and target differ")
     localization: dict[str, Any] = Field({}, description="of turning predictions into segments")
     for_target: dict[str, TargetChanges] = Field({}, description="target -> what differs there")
-    seeds: tuple[int, ...] | None = Field(None, description="seeds; none: those of params.yaml")
+    seeds: Seeds | None = Field(None, description="seeds; none: those of params.yaml")
 
     @model_validator(mode="after")
     def _one_way_to_name_sources(self) -> Self:

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Self
 
 from actionbytes.data.annotations import nearest, same_subset
-from actionbytes.data.manifests import Entry
+from actionbytes.data.manifests import Entry, listed_content, read_manifest
 from actionbytes.data.own import OwnData, own_data
 from actionbytes.errors import UserError
 from actionbytes.files import file_digest
@@ -223,6 +223,22 @@ class Published(Dataset):
             f"put the videos into {home / 'videos'} and the annotations into {home / 'annotations.json'}, then run "
             f"`actionbytes index {home}`",
         )
+
+    def require_subset(self, place: str, subset: str) -> None:
+        """Raise DatasetMissing if no listed video is in the subset: no hours for empty shards."""
+        if self._subsets is not None and same_subset(subset) not in self._subsets:
+            hint = nearest(subset, sorted(self._subsets))
+            raise DatasetMissing(f"{place}: {self.marker} has no video of subset {subset!r}; {hint}")
+
+    @cached_property
+    def _subsets(self) -> set[str] | None:
+        """The subsets of the list; None while there is no list."""
+        path = self.root / self.marker
+        return {same_subset(entry.subset) for entry in read_manifest(path)} if path.exists() else None
+
+    def located(self, entries: Sequence[Entry]) -> list[Entry]:
+        """Entries of its list, whose files must be what was listed."""
+        return listed_content(self.root / self.home, entries)
 
     @property
     def brought(self) -> list[Path]:

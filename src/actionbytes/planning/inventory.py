@@ -1,23 +1,34 @@
 """Everything that the current recipes name: what DVC's stages make, and what `recipe prune` must not touch."""
 
-import fcntl
 import json
 import re
 import shutil
-from collections.abc import Iterable
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from actionbytes.errors import UserError
-from actionbytes.files import write_text
+from actionbytes.files import read_json, write_text
+from actionbytes.locks import lock_workflow
+from actionbytes.planning.artifacts import FrameSet
 from actionbytes.planning.datasets import DatasetMissing, NotInSuite
 from actionbytes.planning.plan import Plan
 from actionbytes.planning.results import KEYS, RESULTS
 from actionbytes.planning.runs import lineage
+from actionbytes.recipes import is_named_after
 from actionbytes.reporting.inputs import FigureInputs
 
-RECIPE_NAME = r"[\w.-]+-[0-9a-f]{10}(\.bin|\.h5|\.csv)?"  # how a name ends that a recipe gave
+DIGEST = "-[0-9a-f]{10}"  # how a name ends that a recipe gave
+WITHOUT_RECIPE = {  # how the names of artifacts look in which no recipe.json lies, by the folder above them
+    "labels": f"(world|own){DIGEST}",
+    "frames": rf"[\d.e+-]+fps-\d+px{DIGEST}",
+    "flow": f"(tvl1|opencv|tvl1_torch){DIGEST}",
+    "stills": rf"\w+-\d+{DIGEST}\.h5",
+    "exclusions": rf"\w+-without-\w+{DIGEST}\.csv",
+    "words": rf"words-world{DIGEST}\.bin",
+}
 TABLE_FILES = (".csv", ".md", ".tex", ".html", ".provenance.json")
 FIGURE_FILES = (".png", ".pdf", ".csv", ".provenance.json")
 
@@ -150,25 +161,67 @@ def _named_by(plan: Plan, experiment: str) -> set[Path]:
 
 
 def unnamed(plan: Plan) -> dict[Path, int]:
-    """Artifacts of the active suite that no current recipe names, with their sizes in bytes."""
+    """Artifacts of the active suite that no current recipe names or needs, with their sizes in bytes."""
     data, runs = plan.data, RESULTS / "runs" / plan.config.suite
-    patterns = [
-        *(data / part for part in ("weights/*", "labels/*", "words-world-*.bin")),
-        *(data / "*" / part / "*" for part in ("frames", "flow", "features", "stills")),
-        RESULTS / "exclusions" / plan.config.suite / "*",
-        runs / "*",
-        runs / "*" / "seed*" / "*" / "*",
-    ]
+    patterns = {
+        **{data / part / "*": part for part in ("weights", "labels")},
+        data / "words-world-*.bin": "words",
+        **{data / "*" / part / "*": part for part in ("frames", "flow", "features", "stills")},
+        RESULTS / "exclusions" / plan.config.suite / "*": "exclusions",
+        runs / "*": "runs",
+        runs / "*" / "seed*" / "*" / "*": "detections",
+    }
     current = current_artifacts(plan)
     sizes: dict[Path, int] = {}
-    for pattern in patterns:
+    for pattern, kind in patterns.items():
         for path in sorted(plan.root.glob(str(pattern))):
             inside = path.relative_to(plan.root)
             covered = inside in current or any(parent in sizes for parent in inside.parents)
-            if not covered and re.fullmatch(RECIPE_NAME, path.name):
-                files = [path] if path.is_file() else [below for below in path.rglob("*") if below.is_file()]
-                sizes[inside] = sum(file.stat().st_size for file in files)
-    return sizes
+            if not covered and _is_artifact(path, kind):
+                sizes[inside] = _size(path)
+    return sizes | {path: _size(plan.root / path) for path in _used_up(plan)}
+
+
+def _is_artifact(path: Path, kind: str) -> bool:
+    """Whether the workflow has made this: not every folder with such a name is ours to delete."""
+    if kind in WITHOUT_RECIPE:
+        return re.fullmatch(WITHOUT_RECIPE[kind], path.name) is not None
+    try:
+        return is_named_after(path.name, read_json(path / "recipe.json")) is True
+    except UserError:
+        return False
+
+
+def _size(path: Path) -> int:
+    files = [path] if path.is_file() else [below for below in path.rglob("*") if below.is_file()]
+    return sum(file.stat().st_size for file in files)
+
+
+def _used_up(plan: Plan) -> Iterator[Path]:
+    """Frames and flow of shards that an interrupted run has left, though all that is made from them is there."""
+    made: dict[Path, list[set[Path]]] = defaultdict(
+        list
+    )  # folder of a shard -> for each user, the files it makes of it
+    for features in plan.at.feature_sets():
+        for shard, files in _shards(plan, features.frames):
+            for folder in files:
+                made[folder].append({features.folder / f"{shard}.h5"})
+    for pretrained in plan.at.pretrained_sets():
+        for _, files in _shards(plan, pretrained.frames):
+            for folder in files:
+                made[folder].append({pretrained.file(stream) for stream in ("rgb", "flow")})
+    for folder, users in sorted(made.items()):
+        if all((plan.root / file).exists() for files in users for file in files):
+            yield folder
+
+
+def _shards(plan: Plan, frames: FrameSet) -> Iterator[tuple[str, list[Path]]]:
+    """The shards of which frames or flow are there, whole or begun, with these folders."""
+    folders: dict[str, list[Path]] = defaultdict(list)
+    for of in (frames.frames_of, frames.flow_of):
+        for path in (plan.root / of("")).glob("*"):
+            folders[path.name.removesuffix(".partial")].append(path.relative_to(plan.root))
+    yield from folders.items()
 
 
 def delete(plan: Plan, paths: Iterable[Path]) -> None:
@@ -177,13 +230,7 @@ def delete(plan: Plan, paths: Iterable[Path]) -> None:
     Raises:
         UserError: The workflow is running in this folder.
     """
-    lock = plan.root / ".snakemake" / "running"
-    lock.parent.mkdir(exist_ok=True)
-    with lock.open("a") as file:
-        try:
-            fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError:
-            raise UserError("the workflow is running here; wait for it, then prune") from None
+    with lock_workflow(plan.root):
         for path in (plan.root / path for path in paths):
             if path.is_dir() and not path.is_symlink():
                 shutil.rmtree(path)

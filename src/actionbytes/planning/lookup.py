@@ -63,6 +63,10 @@ class Lookup:
         planned = _plannable(self._results.stills, ((name,) for name in self._results.figures))
         return _named({(stills.dataset, stills.recipe.name): stills for stills in planned if stills}, (dataset, recipe))
 
+    def feature_sets(self) -> list[FeatureSet]:
+        """All features."""
+        return list(self._features_by_name.values())
+
     def frame_sets(self) -> list[FrameSet]:
         """All frames and flow."""
         return list(self._frames_by_name.values())

@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from actionbytes.backbones.parameters import Pretraining
 from actionbytes.data.exclusions import Exclusion
@@ -13,6 +13,7 @@ from actionbytes.errors import UserError
 from actionbytes.evaluation.parameters import Evaluation
 from actionbytes.features.kinds import FeatureKind
 from actionbytes.mini.world import MiniWorld
+from actionbytes.papers.experiments import Seeds
 from actionbytes.papers.likeness import resolved
 from actionbytes.parameters import Parameters, read_yaml, validated
 from actionbytes.video.parameters import Decoding, Flow
@@ -92,9 +93,19 @@ class Metrics(Parameters):
     """What metrics.json holds; tables pick from it."""
 
     tiou: tuple[float, ...] = Field(
-        tuple(round(0.05 * k, 2) for k in range(2, 20)), min_length=1, description="thresholds: 0.1, 0.15, ... 0.95"
+        tuple(round(0.05 * k, 2) for k in range(2, 20)),
+        min_length=1,
+        max_length=1000,
+        description="thresholds above 0 and up to 1: 0.1, 0.15, ... 0.95",
     )
     options: Evaluation = Field(Evaluation(), description="quirks of data and protocols, see docs/protocols.md")
+
+    @field_validator("tiou")
+    @classmethod
+    def _thresholds(cls, tiou: tuple[float, ...]) -> tuple[float, ...]:
+        if wrong := [value for value in tiou if not 0 < value <= 1]:
+            raise ValueError(f"{wrong[0]} is no threshold above 0 and up to 1")
+        return tiou
 
 
 class Suite(Parameters):
@@ -150,7 +161,7 @@ class Config(Parameters):
     """`params.yaml` as a whole."""
 
     suite: Literal["mini", "full"] = Field("mini", description="which suite the targets are made with")
-    seeds: tuple[int, ...] = Field((0, 1, 2), min_length=1, description="seeds of every experiment that names none")
+    seeds: Seeds = Field((0, 1, 2), min_length=1, description="seeds of every experiment that names none")
     mini: Suite = Field(description="a rendered world, small enough to be made in minutes")
     full: Suite = Field(description="the real benchmarks")
 

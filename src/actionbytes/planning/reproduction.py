@@ -13,6 +13,7 @@ from actionbytes.errors import UserError
 from actionbytes.files import read_json
 from actionbytes.planning.plan import Plan
 from actionbytes.planning.runs import lineage
+from actionbytes.reporting.provenance import git_problem
 
 
 @dataclass(frozen=True)
@@ -32,11 +33,13 @@ class Comparison:
 
 def copy_tree(root: Path, scratch: Path) -> None:
     """The tracked files of the working tree, as they are now; results are left out."""
-    try:
-        listed = subprocess.run(["git", "-C", str(root), "ls-files", "-z"], capture_output=True, check=True).stdout
-    except (OSError, subprocess.CalledProcessError):
-        raise UserError(f"{root.resolve()}: not a git repository, so what is to be copied is not known") from None
-    for name in filter(None, listed.decode().split("\0")):
+    if problem := git_problem(root):
+        raise UserError(f"{root.resolve()}: git does not say what is to be copied: {problem}")
+    listed = subprocess.run(["git", "-C", str(root), "ls-files", "-z"], capture_output=True, check=True).stdout
+    names = [name for name in os.fsdecode(listed).split("\0") if name]
+    if "Snakefile" not in names:
+        raise UserError(f"{root.resolve()}: git tracks no Snakefile here; `git add` the project's files first")
+    for name in names:
         if (root / name).is_file() and not name.startswith(("results/", "data/")):
             (scratch / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(root / name, scratch / name)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from actionbytes.data.annotations import same_subset
 from actionbytes.data.splits import read_split
 from actionbytes.data.words import ALIASES
 from actionbytes.errors import UserError
@@ -75,7 +76,8 @@ class Runs:
 
     def truth_is_hidden(self, name: str, target: str) -> bool:
         """Whether only a test server knows what an experiment should find in a target."""
-        return self.experiment(name).targets[target].subset in self.datasets[target].declared.hidden
+        hidden = map(same_subset, self.datasets[target].declared.hidden)
+        return same_subset(self.experiment(name).targets[target].subset) in hidden
 
     def starts(self, name: str) -> dict[str, str]:
         """Experiments that an experiment starts from, by its method's names for them."""

@@ -10,7 +10,7 @@ from actionbytes.data.manifests import read_status
 from actionbytes.errors import UserError
 from actionbytes.files import read_csv, read_json
 from actionbytes.recipes import digest
-from actionbytes.reporting.recipe_words import is_recipe
+from actionbytes.reporting.recipe_words import is_recipe, read_recipe
 
 BENCHMARKS = Path("logs/benchmarks")
 
@@ -93,7 +93,7 @@ def explain_cell(entries: Sequence[Entry], lines: Sequence[Mapping[str, str]], r
     if not (root / run / "recipe.json").is_file():
         yield "               not here: `dvc pull` brings it, or `snakemake` makes it"
         return
-    trained, tested = read_json(root / run / "recipe.json"), read_json(root / metrics.parent / "recipe.json")
+    trained, tested = read_recipe(root / run), read_recipe(root / metrics.parent)
     learned_from = ", ".join(f"{source['dataset']} {source['subset']}" for source in trained["sources"].values())
     yield f"               {trained['method']}, learned from {learned_from}{_started(trained)}"
     yield f"  detections   {metrics.parent.name}/detections.json in {dataset} {tested['subset']}, below each seed"

@@ -25,6 +25,20 @@ def git_commit(root: Path = Path()) -> str:
     return f"{commit}-dirty" if changed else commit
 
 
+def git_problem(root: Path) -> str:
+    """Why git knows no commit of a folder, in one line, such as that the folder is another user's; "" if it does."""
+    try:
+        _git(root, "rev-parse", "HEAD")
+    except FileNotFoundError:
+        return "git is not installed, or not on PATH"
+    except subprocess.CalledProcessError as error:
+        lines = [line.strip() for line in error.stderr.splitlines() if line.startswith("fatal:")]
+        return lines[0].removeprefix("fatal: ") if lines else f"git ends with status {error.returncode}"
+    except (OSError, subprocess.SubprocessError) as error:
+        return str(error)
+    return ""
+
+
 def _git(root: Path, *arguments: str) -> str:
     command = ["git", "-C", str(root), *arguments]
     return subprocess.run(command, capture_output=True, text=True, check=True, timeout=20).stdout.strip()

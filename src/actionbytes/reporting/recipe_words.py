@@ -7,7 +7,7 @@ from typing import Any
 
 from actionbytes.errors import UserError
 from actionbytes.files import read_json
-from actionbytes.recipes import digest
+from actionbytes.recipes import digest, is_named_after
 
 TITLES = {  # what each stage makes
     "render": "a rendered world",
@@ -34,6 +34,8 @@ def read_recipe(path: Path) -> dict[str, Any]:
             recipe: dict[str, Any] = read_json(folder / "recipe.json")
             if not is_recipe(recipe):
                 raise UserError(f"{folder / 'recipe.json'}: is not a recipe (no stage and version)")
+            if is_named_after(folder.resolve().name, recipe) is False:
+                raise UserError(f"{folder / 'recipe.json'}: was changed: its digest is not that of the folder's name")
             return recipe
     raise UserError(f"{path}: no recipe.json there or above; name an artifact, a table of results/, or an experiment")
 
@@ -43,14 +45,27 @@ def describe(recipe: Mapping[str, Any], depth: int = 0, key: str = "") -> Iterat
     pad = "  " * depth
     title = TITLES.get(recipe["stage"], recipe["stage"])
     yield f"{pad}{key}{title}, digest {digest(recipe)}, by stage {recipe['stage']} version {recipe['version']}"
-    parts = {name: value for name, value in recipe.items() if name not in ("stage", "version")}
-    for name, value in sorted(parts.items(), key=lambda part: is_recipe(part[1])):
+    yield from _parts({name: value for name, value in recipe.items() if name not in ("stage", "version")}, depth + 1)
+
+
+def _parts(parts: Mapping[str, Any], depth: int) -> Iterator[str]:
+    """Named values line by line; what is made from recipes comes last, with these below it."""
+    pad = "  " * depth
+    for name, value in sorted(parts.items(), key=lambda part: _holds_recipe(part[1])):
         if is_recipe(value):
-            yield from describe(value, depth + 1, f"{name}: ")
+            yield from describe(value, depth, f"{name}: ")
+        elif _holds_recipe(value):
+            yield f"{pad}{name}:"
+            yield from _parts(value, depth + 1)
         elif isinstance(value, Mapping):
-            yield f"{pad}  {name}: " + (", ".join(f"{k} {_short(v)}" for k, v in value.items()) or "defaults")
+            yield f"{pad}{name}: " + (", ".join(f"{key} {_short(part)}" for key, part in value.items()) or "none")
         else:
-            yield f"{pad}  {name}: {_short(value)}"
+            yield f"{pad}{name}: {_short(value)}"
+
+
+def _holds_recipe(value: Any) -> bool:
+    """Whether a value is a recipe or has one at any depth."""
+    return is_recipe(value) or (isinstance(value, Mapping) and any(map(_holds_recipe, value.values())))
 
 
 def differences(left: Any, right: Any, key: str = "") -> Iterator[tuple[str, str, str]]:

@@ -1,7 +1,7 @@
 """A run and features to detections and class scores."""
 
 import logging
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
@@ -14,6 +14,7 @@ from actionbytes.errors import UserError
 from actionbytes.features.store import load_features
 from actionbytes.localization.thresholds import SegmentRules, to_seconds
 from actionbytes.localization.transfer import LabelTransfer, Transfer, transfer_matrix
+from actionbytes.progress import Progress, each, silent
 
 if TYPE_CHECKING:
     from actionbytes.methods.base import ActivationMethod, Detected, Method
@@ -124,7 +125,7 @@ def detect(
     detections: Path,
     scores: Path | None = None,
     names: Iterable[str] | None = None,
-    progress: Callable[[Sequence], Iterable] = iter,
+    progress: Progress = silent,
 ) -> Detections:
     """Detect in stored features and write what was detected.
 
@@ -134,7 +135,7 @@ def detect(
         detections: File to write detections to, times and scores to six digits.
         scores: File to write the class scores of each video to; None: keep none.
         names: Videos to detect in; None: all.
-        progress: Iterates over the videos and says how far it is.
+        progress: Called after each video.
 
     Returns:
         The detections.
@@ -144,7 +145,7 @@ def detect(
     features = load_features(shards, names, localizer.streams)
     rows: list[tuple[str, str, float, float, float]] = []
     parts: dict[str, list[np.ndarray]] = {}
-    for i in progress(range(len(features.names))):
+    for i in each(range(len(features.names)), progress):
         video = localizer(features.video(i), features.hop_s, float(features.durations[i]))
         rows += [(features.names[i], *row) for row in video.rows]
         for part, values in video.detected.scores.items():

@@ -1,7 +1,7 @@
 """Train one stream of a backbone on decoded clips."""
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Literal
 
@@ -9,6 +9,7 @@ from actionbytes.backbones.parameters import Pretraining
 from actionbytes.data.annotations import classes_of, labels_of, read_annotations
 from actionbytes.data.manifests import read_status
 from actionbytes.files import write_csv
+from actionbytes.progress import Progress, silent
 
 logger = logging.getLogger(__name__)
 
@@ -22,7 +23,7 @@ def pretrain_stream(
     pretraining: Pretraining,
     seed: int,
     out: Path,
-    progress: Callable[[Mapping], None] | None = None,
+    progress: Progress = silent,
 ) -> None:
     """Train one stream of a narrow I3D to tell the classes of trimmed clips, and write its weights.
 
@@ -36,7 +37,7 @@ def pretrain_stream(
         pretraining: How to train.
         seed: Of the weights, the order and the augmentation.
         out: The file of weights; the log goes beside it, as `.log.csv`, and while training the checkpoint, `.state`.
-        progress: Called with the log's row after each epoch.
+        progress: Called after each epoch.
     """
     from actionbytes.backbones.pretrain import SPAN, pretrain
     from actionbytes.backbones.weights import save_i3d

@@ -1,6 +1,6 @@
 """Features and labels to a run."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -10,6 +10,7 @@ from actionbytes.training.parameters import Training
 
 if TYPE_CHECKING:
     from actionbytes.training.sources import SourceFiles
+from actionbytes.progress import Progress, silent
 
 
 def train(
@@ -20,7 +21,7 @@ def train(
     seed: int,
     out: Path,
     starts: Mapping[str, Path] | None = None,
-    progress: Callable[[int, int, dict[str, float]], None] | None = None,
+    progress: Progress = silent,
 ) -> dict[str, PackedFeatures]:
     """Train a method on the annotated videos of its sources.
 
@@ -34,7 +35,7 @@ def train(
         seed: Of everything random.
         out: Folder of the run.
         starts: Finished runs to start from, by the names of `MethodParameters.starts_from`; see `training.loop.fit`.
-        progress: Called with steps done, steps in all, and the line of the log.
+        progress: Called with steps done, steps in all, and the loss.
 
     Returns:
         The features of each source. Videos that were set aside when they were made are left out.

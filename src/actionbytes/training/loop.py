@@ -2,7 +2,7 @@
 
 import math
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
@@ -16,6 +16,7 @@ from actionbytes.errors import UserError
 from actionbytes.files import write_csv
 from actionbytes.methods.parameters import MethodParameters
 from actionbytes.methods.sets import Draw, Round, TrainingSet
+from actionbytes.progress import Progress, silent
 from actionbytes.threads import threads
 from actionbytes.training import runs
 from actionbytes.training.batches import Batches
@@ -24,7 +25,6 @@ from actionbytes.training.inputs import check_sets, check_starts, run_of
 from actionbytes.training.parameters import Training
 from actionbytes.training.schedule import clip_gradients, set_lr
 
-Progress = Callable[[int, int, dict[str, float]], None]
 INIT, PREPARE, STEP = range(3)  # what a generator is for
 
 
@@ -36,7 +36,7 @@ def fit(
     seed: int,
     out: Path,
     starts: Mapping[str, Path] | None = None,
-    progress: Progress | None = None,
+    progress: Progress = silent,
     checkpoint_s: float = 60.0,
 ) -> Path:
     """Train a method and write the run into a folder.
@@ -53,7 +53,7 @@ def fit(
         out: Folder of the run.
         starts: Finished runs to start from, by the names of `MethodParameters.starts_from`. One that is not named is
             trained first, in `out/<name>`, on the same sources, where the method's parameters say how.
-        progress: Called with steps done, steps in all, and the line of the log.
+        progress: Called with steps done, steps in all, and the loss.
         checkpoint_s: Seconds between checkpoints, which do not change the result.
 
     Returns:
@@ -87,7 +87,7 @@ def _trained_start(
     sets: Mapping[str, TrainingSet],
     seed: int,
     out: Path,
-    progress: Progress | None,
+    progress: Progress,
     checkpoint_s: float,
 ) -> Path:
     """Train the run `name` to start from, on the same sources."""
@@ -106,7 +106,7 @@ class _Fitting:
         run: runs.Run,
         sets: Mapping[str, TrainingSet],
         out: Path,
-        progress: Progress | None,
+        progress: Progress,
         checkpoint_s: float,
     ) -> None:
         self.run, self.sets, self.out, self.progress, self.checkpoint_s = run, sets, out, progress, checkpoint_s
@@ -170,9 +170,8 @@ class _Fitting:
             line = {"round": position.round + 1, "step": step + 1} | {n: total / count for n, total in sums.items()}
             position.log.append(line)
             position.step, sums = step + 1, {}
-            if self.progress:
-                done = position.round * training.iterations + step + 1
-                self.progress(done, self.method.rounds * training.iterations, line)
+            done = position.round * training.iterations + step + 1
+            self.progress(done, self.method.rounds * training.iterations, f"loss {line['total']:.4f}")
             if time.monotonic() - saved > self.checkpoint_s:
                 write_checkpoint(self.out, self.method, optimizers, begun, position)
                 write_csv(self.out / runs.LOG, position.log)

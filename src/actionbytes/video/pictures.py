@@ -14,6 +14,16 @@ WITHOUT_PRESENTATION_TIMES = {"avi"}  # their "pts" is decoding order; pictures 
 LONGEST_PICTURE = Fraction(10)  # seconds; one that stands longer is a broken time stamp, not a slide,
 LONGEST_HOLE = Fraction(60)  # unless pictures in between did not decode
 LARGEST_STEP_BACK = Fraction(1)  # seconds; less is a late picture, more is a clock that was set back
+LARGEST_PICTURE = 8192 * 4352  # pixels, a little more than 8K; the decoder refuses to set aside memory for more
+CONTAINERS = (  # hold their pictures themselves; a playlist, which opens other files, is none
+    *("mov", "mp4", "m4a", "3gp", "3g2", "mj2", "matroska", "webm", "avi", "mpegts", "mpeg", "asf", "flv", "ogg"),
+    *("mpegvideo", "m4v", "h264", "hevc", "dv", "mxf", "ivf", "gif"),
+)
+OPTIONS = {
+    "protocol_whitelist": "file",
+    "format_whitelist": ",".join(CONTAINERS),
+    "max_pixels": str(LARGEST_PICTURE),
+}
 
 
 class BrokenVideo(UserError):
@@ -52,6 +62,7 @@ class Pictures:
         with self._opened() as container:
             stream = self._best_stream(container)
             stream.codec_context.thread_count = 1
+            stream.codec_context.options = {"max_pixels": OPTIONS["max_pixels"]}
             self.fps, self.tick = float(stream.average_rate or 0), stream.time_base or Fraction(0)
             yield from self._timed(container, stream)
             if not self.count:
@@ -68,11 +79,11 @@ class Pictures:
     def _opened(self) -> av.container.InputContainer:
         try:
             if not self.path.is_file():
-                raise BrokenVideo(f"{self.path}: no such file")
+                raise BrokenVideo(f"{self.path}: {absence(self.path)}")
             if self.path.stat().st_size == 0:
                 raise BrokenVideo(f"{self.path}: the file is empty (0 bytes)")
-            # "file:" keeps colons in names from being taken for protocols, the whitelist keeps playlists off the net.
-            return av.open(f"file:{self.path}", metadata_errors="ignore", options={"protocol_whitelist": "file"})
+            # "file:" keeps colons in names from being taken for protocols.
+            return av.open(f"file:{self.path}", metadata_errors="ignore", options=OPTIONS)
         except (av.error.FFmpegError, OSError) as error:
             raise BrokenVideo(f"{self.path}: not a readable video file ({error.strerror})") from None
 
@@ -136,6 +147,13 @@ class Pictures:
                     self.note("damaged picture")
                 stamp = picture.dts if by_decoding_time else picture.pts
                 yield None if stamp is None else stamp * self.tick, picture
+
+
+def absence(path: Path) -> str:
+    """Why there is no file to read at a path, in words."""
+    if path.is_symlink() and not path.exists():
+        return "a link to a file that is not there; is its disk mounted?"
+    return "is not a file" if path.exists() else "no such file"
 
 
 def _length(picture: VideoFrame, stream: av.VideoStream) -> Fraction:
