@@ -10,7 +10,6 @@ from actionbytes.errors import UserError
 from actionbytes.features.compare import Finding, Fit
 from actionbytes.parameters import Parameters, sentence
 
-Item = TypeVar("Item")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
