@@ -194,7 +194,7 @@ def _state_of(content: Any, path: Path) -> dict[str, Tensor]:
         raise UserError(f"{path}: {odd[0]:.80} is sparse, quantised or without numbers; save plain tensors")
     if any(key.startswith("module.") for key in state):
         raise UserError(
-            f'{path}: its keys start with "module."; save model.module.state_dict(), not that of the DataParallel wrapper'
+            f'{path}: its keys start with "module."; save model.module.state_dict(), not the DataParallel wrapper'
         )
     return state
 

@@ -211,7 +211,7 @@ def write_features(
             (path, digest) for path, digest, status in zip(paths, digests, statuses, strict=True) if _usable(status)
         ]
         if not used:
-            raise UserError("no video could be used")
+            raise UserError(f"no video could be used; the first problem: {statuses[0].reason}")
         if shard:
             finished = unfinished.all({path.stem: _recipe(made_with, device, digest) for path, digest in used})
             write_shard(out, finished, recipe, statuses, plain(made_with))

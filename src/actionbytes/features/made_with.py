@@ -1,6 +1,7 @@
 """How to make features of a new video: like those of a run, or by the field's recipe with given weights."""
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Self
 
@@ -137,7 +138,27 @@ def _of_run(run: Path) -> dict[str, Any]:
     if not path.is_file():
         raise UserError(f"{run}: does not say how its features were made ({FILE} is missing; they were imported)")
     content = read_json(path)
+    if not isinstance(content, dict):
+        raise UserError(f"{path}: does not say how features are made; train the run again")
     try:
-        return current_made_with(dict(content))
+        made_with = current_made_with(content)
     except (TypeError, ValueError, AttributeError):
         raise UserError(f"{path}: does not say how features are made; train the run again") from None
+    weights = made_with.get("weights")
+    return made_with | ({"weights": _seen_from(run, weights)} if isinstance(weights, dict) else {})
+
+
+def _seen_from(run: Path, weights: Mapping[str, Any]) -> dict[str, Any]:
+    """`weights` with paths that lead to their files from the current folder.
+
+    A run keeps paths relative to its project. Where they lead nowhere, a folder that the run lies in may be that
+    project: the nearest from which they lead to a file is taken. Its content is checked when it is used.
+    """
+    found = dict(weights)
+    for stream, entry in weights.items():
+        if not isinstance(entry, dict) or not isinstance(entry.get("file"), str) or Path(entry["file"]).is_file():
+            continue
+        files = (folder / entry["file"] for folder in run.resolve().parents)
+        if file := next((file for file in files if file.is_file()), None):
+            found[stream] = {**entry, "file": str(file)}
+    return found

@@ -45,6 +45,8 @@ class MethodParameters(Parameters):
         sources: Names of the sources that a training step learns from, in order.
         classes_from: Sources whose classes, together and sorted, are the method's outputs; None: all.
         starts_from: Name of each run that this one starts from -> that run's method.
+        compares_classes: Whether classes are learned by comparing them with each other (a softmax over them), so that
+            a single class teaches nothing.
     """
 
     summary: ClassVar[str] = ""
@@ -54,6 +56,7 @@ class MethodParameters(Parameters):
     sources: ClassVar[tuple[str, ...]] = ("videos",)
     classes_from: ClassVar[tuple[str, ...] | None] = None
     starts_from: ClassVar[Mapping[str, str]] = {}
+    compares_classes: ClassVar[bool] = False
 
     def streams_of(self, available: tuple[str, ...]) -> tuple[str, ...]:
         """The feature streams that the method sees side by side, of those `available`; default: all of them."""

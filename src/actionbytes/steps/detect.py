@@ -143,6 +143,15 @@ def detect(
     from actionbytes.data.scores import VideoScores, write_scores
 
     features = load_features(shards, names, localizer.streams)
+    if features.set_aside:
+        name, reason = next(iter(sorted(features.set_aside.items())))
+        LOG.warning(
+            "%d videos have no features and get no detections, which an evaluation counts as misses: %s (%s)%s",
+            len(features.set_aside),
+            name,
+            reason,
+            " and others" if len(features.set_aside) > 1 else "",
+        )
     rows: list[tuple[str, str, float, float, float]] = []
     parts: dict[str, list[np.ndarray]] = {}
     for i in each(range(len(features.names)), progress):

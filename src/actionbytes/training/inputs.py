@@ -110,6 +110,6 @@ def _start_digest(folder: Path, method: str) -> str:
     start = runs.read_config(folder).method
     if start != method:
         raise UserError(f"{folder}: is a run of {start}, but this method starts from one of {method}")
-    if not (folder / runs.MODEL).exists():
+    if not runs.is_whole(folder / runs.MODEL):
         raise UserError(f"{folder}: is not finished; run its `actionbytes train` again")
     return file_digest(folder / runs.MODEL)[:16]

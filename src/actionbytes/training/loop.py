@@ -1,5 +1,6 @@
 """The training loop: every draw comes from the seed and the step's number, so a run resumes to identical weights."""
 
+import logging
 import math
 import time
 from collections.abc import Iterable, Iterator, Mapping
@@ -14,6 +15,7 @@ from torch.optim import Optimizer
 
 from actionbytes.errors import UserError
 from actionbytes.files import write_csv
+from actionbytes.methods.base import Method
 from actionbytes.methods.parameters import MethodParameters
 from actionbytes.methods.sets import Draw, Round, TrainingSet
 from actionbytes.progress import Progress, silent
@@ -25,6 +27,7 @@ from actionbytes.training.inputs import check_sets, check_starts, run_of
 from actionbytes.training.parameters import Training
 from actionbytes.training.schedule import clip_gradients, set_lr
 
+LOG = logging.getLogger(__name__)
 INIT, PREPARE, STEP = range(3)  # what a generator is for
 
 
@@ -69,9 +72,16 @@ def fit(
     for name in [name for name in parameters.starts_from if name not in folders]:
         folders[name] = _trained_start(name, parameters, training, sets, seed, out / name, progress, checkpoint_s)
     run = run_of(method, parameters, training, sets, seed, folders)
+    if parameters.compares_classes and len(run.classes) == 1:
+        LOG.warning(
+            "%s compares classes with each other: with %s alone its classification loss is 0 and teaches nothing; add "
+            "videos of another class, or take a method that scores each class on its own, such as stpn",
+            method,
+            run.classes[0],
+        )
     if (out / runs.CONFIG).exists() and runs.read_config(out) != run:
         raise UserError(f"{out}: holds a run of another configuration or other data; choose another folder")
-    if (out / runs.MODEL).exists() and (out / runs.CONFIG).exists():
+    if runs.is_whole(out / runs.MODEL) and (out / runs.CONFIG).exists():
         return out
     out.mkdir(parents=True, exist_ok=True)
     runs.write_config(out, run)
@@ -110,19 +120,27 @@ class _Fitting:
         checkpoint_s: float,
     ) -> None:
         self.run, self.sets, self.out, self.progress, self.checkpoint_s = run, sets, out, progress, checkpoint_s
-        self.method = run.build(torch.Generator().manual_seed(int(_rng(run.seed, INIT).integers(2**63))))
+        self.method = self._fresh()
         self.position = Position()
+
+    def _fresh(self) -> Method:
+        """The method with the weights that the seed draws."""
+        return self.run.build(torch.Generator().manual_seed(int(_rng(self.run.seed, INIT).integers(2**63))))
 
     def run_rounds(self, starts: Mapping[str, Path]) -> None:
         """Train through all rounds, from the checkpoint if there is one, and write what a run consists of."""
-        method, out, position = self.method, self.out, self.position
-        resuming = (out / CHECKPOINT).exists()
-        begun = Round({}, {}, {})
-        if resuming:
+        out = self.out
+        begun, resuming = Round({}, {}, {}), False
+        if (out / CHECKPOINT).exists():
             optimizers = self._optimizers()
-            begun, position = read_checkpoint(out, method, optimizers)
-            self.position = position
-        elif starts:
+            if kept := read_checkpoint(out, self.run, self.method, optimizers):
+                begun, self.position = kept
+                resuming = True
+            else:
+                LOG.info("%s: is damaged or of another version; training begins anew", out / CHECKPOINT)
+                self.method = self._fresh()
+        method, position = self.method, self.position
+        if starts and not resuming:
             method.begin({name: runs.load_run(folder)[0] for name, folder in starts.items()})
         for number in range(position.round, method.rounds):
             if not resuming:
@@ -131,7 +149,7 @@ class _Fitting:
                 position.round, position.step = number, 0
                 position.facts += [{"round": number + 1, **begun.facts}] if begun.facts else []
                 if method.rounds > 1:  # `prepare` may take longer than the steps after it
-                    write_checkpoint(out, method, optimizers, begun, position)
+                    write_checkpoint(out, self.run, method, optimizers, begun, position)
             resuming = False
             self._run_steps(begun, optimizers)
             if number + 1 < method.rounds:
@@ -173,7 +191,7 @@ class _Fitting:
             done = position.round * training.iterations + step + 1
             self.progress(done, self.method.rounds * training.iterations, f"loss {line['total']:.4f}")
             if time.monotonic() - saved > self.checkpoint_s:
-                write_checkpoint(self.out, self.method, optimizers, begun, position)
+                write_checkpoint(self.out, self.run, self.method, optimizers, begun, position)
                 write_csv(self.out / runs.LOG, position.log)
                 saved = time.monotonic()
 

@@ -4,18 +4,20 @@
 the run trains, `checkpoint.safetensors` is there (`training/checkpoints.py`).
 """
 
+import hashlib
+import json
 from pathlib import Path
 from typing import Any
 
 import torch
 import yaml
 from pydantic import Field
-from safetensors import SafetensorError
+from safetensors import SafetensorError, safe_open
 from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from actionbytes.errors import UserError
-from actionbytes.files import write_text
+from actionbytes.files import whole, write_text
 from actionbytes.methods.base import Method
 from actionbytes.methods.registry import method_class, method_parameters
 from actionbytes.parameters import Parameters, read_yaml, validated
@@ -42,8 +44,8 @@ class Run(Parameters):
     training: Training
     seed: int = Field(description="seed of everything random")
     classes: tuple[str, ...] = Field(description="names of the outputs, in order")
-    dim: int = Field(description="dimensions of the features")
-    streams: tuple[str, ...] = Field(description="feature streams, side by side")
+    dim: int = Field(ge=1, description="dimensions of the features")
+    streams: tuple[str, ...] = Field(min_length=1, description="feature streams, side by side")
     sources: dict[str, LearnedFrom] = Field(description="what it learned from")
     starts: dict[str, str] = Field({}, description="digest of the weights of each run that it started from")
 
@@ -59,6 +61,11 @@ def write_config(folder: Path, run: Run) -> None:
     write_text(folder / CONFIG, yaml.safe_dump(run.model_dump(mode="json"), sort_keys=False))
 
 
+def config_digest(run: Run) -> str:
+    """Digest of a configuration, by which a checkpoint says whose it is."""
+    return hashlib.sha256(json.dumps(run.model_dump(mode="json"), sort_keys=True).encode()).hexdigest()
+
+
 def read_config(folder: Path) -> Run:
     """Read the configuration of a run.
 
@@ -67,7 +74,10 @@ def read_config(folder: Path) -> Run:
     """
     if not (folder / CONFIG).is_file():
         raise UserError(f"{folder}: no run there ({CONFIG} is missing); train one with `actionbytes train`")
-    return validated(Run, read_yaml(folder / CONFIG), str(folder / CONFIG))
+    content = read_yaml(folder / CONFIG)
+    if not isinstance(content, dict):
+        raise UserError(f"{folder / CONFIG}: is no configuration of a run; train it again in an empty folder")
+    return validated(Run, content, str(folder / CONFIG))
 
 
 def round_file(number: int) -> str:
@@ -97,14 +107,22 @@ def load_run(folder: Path, round: int | None = None) -> tuple[Method, Run]:
         raise UserError(f"{folder}: {name} is missing, the run is not finished; run the same `actionbytes train` again")
     try:
         method.load_state_dict(load_file(folder / name))
-    except (SafetensorError, RuntimeError) as error:
+    except (SafetensorError, RuntimeError, KeyError, OSError) as error:
         problem = str(error).splitlines()[0]
         raise UserError(f"{folder / name}: does not hold this run's weights ({problem}); train it again") from None
     return method.eval(), run
 
 
 def write_tensors(path: Path, tensors: dict[str, Tensor], metadata: dict[str, str] | None = None) -> None:
-    """Write safetensors so that the file is whole or absent."""
-    partial = path.with_name(path.name + ".partial")
-    save_file({name: x.contiguous() for name, x in tensors.items()}, partial, metadata)
-    partial.replace(path)
+    """Write safetensors so that the file is whole or absent, also after a cut of power."""
+    with whole(path) as partial:
+        save_file({name: x.contiguous() for name, x in tensors.items()}, partial, metadata)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether there is a safetensors file as long as its header says; a cut of power can leave an empty one."""
+    try:
+        with safe_open(path, "pt"):
+            return True
+    except (SafetensorError, OSError):
+        return False

@@ -12,6 +12,7 @@ class WtalcParameters(ActivationMethodParameters):
     """W-TALC; values without another source are those of its published code."""
 
     summary: ClassVar[str] = "W-TALC (Paul et al., ECCV 2018): k-max multiple instance learning and co-activity."
+    compares_classes: ClassVar[bool] = True
 
     latent_dim: int = Field(
         2048, ge=1, description="width of the hidden layer, the latent; W-TALC's, while ActionBytes gives none"
