@@ -49,7 +49,7 @@ class _Type:
 
     @property
     def dtype(self) -> np.dtype:
-        return np.dtype(self.code).newbyteorder("<" if self.order == "|" else self.order)  # type: ignore[call-overload]
+        return np.dtype(self.code).newbyteorder("<" if self.order == "|" else self.order)  # type: ignore[arg-type]
 
 
 @dataclass
@@ -140,7 +140,7 @@ class _Machine:
 
     def run(self, content: mmap.mmap) -> Any:
         """The value that the instructions make."""
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):  # type: ignore[arg-type]
             if count > MAX_INSTRUCTIONS:
                 raise NoArray(f"has more than {MAX_INSTRUCTIONS} instructions; split the file")
             if opcode.name in VALUES:
