@@ -8,9 +8,8 @@ import pytest
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("trials", ["^(?!words|array|object|shard|compare|weights|video)"], ids=["text"])
-def test_broken_input_is_a_result_or_one_line(root: Path, tmp_path: Path, trials: str):
-    command = [sys.executable, root / "benchmarks" / "fuzz.py", "--seconds", "30", "--only", trials, "--keep", tmp_path]
+def test_broken_input_is_a_result_or_one_line(root: Path, tmp_path: Path):
+    command = [sys.executable, root / "benchmarks" / "fuzz.py", "--seconds", "60", "--keep", tmp_path]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stdout + run.stderr
     assert " 0 findings" in run.stdout

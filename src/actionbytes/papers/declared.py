@@ -4,6 +4,7 @@ A table's name is its target, `results/<name>.csv`. A row is an experiment (what
 both; `published` holds what the paper prints, aligned with the cells of its columns, null where it prints nothing.
 """
 
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, Literal
@@ -120,6 +121,8 @@ def read_papers(folder: Path) -> dict[str, Paper]:
         if paper.paper != file.stem:
             raise UserError(f"{file}: paper is {paper.paper!r} but the file is named {file.name}")
         for target in [*paper.tables, *paper.figures]:
+            if not re.fullmatch(r"[A-Za-z0-9]\w*", target) or target.upper() == "README":
+                raise UserError(f"{file}: {target!r:.60} cannot name a file in results/; use letters, digits and _")
             if target in owner:
                 raise UserError(f"{file}: {target} is already declared in {owner[target]}")
             owner[target] = file
