@@ -2,11 +2,14 @@
 # make quick    sets up and runs the unit tests: two minutes on two cores
 # make test     sets up and runs all tests
 # make check    lint, format and types
+# make fuzz     broken input to every reader and command for SECONDS (600)
 # make ... VENV=/path    keeps the environment elsewhere
 # make dry      plans the workflow, runs nothing
 
 PYTHON ?= python3
 CORES ?= $(shell nproc 2>/dev/null || sysctl -n hw.ncpu)
+SECONDS ?= 600
+SEED ?= 0
 VENV ?= .venv
 BIN := $(VENV)/bin
 RUN := PATH="$(if $(filter /%,$(VENV)),,$(CURDIR)/)$(BIN):$$PATH"
@@ -16,7 +19,7 @@ ifneq ($(words $(if $(filter /%,$(VENV)),$(VENV),$(CURDIR)/$(VENV))),1)
 $(error This folder's path has a blank: put the environment elsewhere, for example make VENV=/tmp/actionbytes table1)
 endif
 
-.PHONY: table1 quick test check dry setup clean
+.PHONY: table1 quick test check fuzz dry setup clean
 
 table1: setup
 	$(RUN) $(BIN)/snakemake results/table1_what2when.csv --cores $(CORES)
@@ -33,6 +36,9 @@ check: setup
 	$(BIN)/ruff format --check .
 	$(BIN)/snakefmt --check Snakefile workflow
 	$(BIN)/mypy
+
+fuzz: setup
+	$(RUN) $(BIN)/python benchmarks/fuzz.py --seconds $(SECONDS) --seed $(SEED)
 
 dry: setup
 	$(RUN) $(BIN)/snakemake --dry-run --quiet all --cores 1 all

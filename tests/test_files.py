@@ -3,6 +3,7 @@
 import errno
 import gzip
 import os
+import resource
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -10,8 +11,21 @@ from pathlib import Path
 
 import pytest
 
+from actionbytes import files
 from actionbytes.errors import UserError
-from actionbytes.files import csv_text, read_csv, read_text, whole, write_csv, write_rows, write_text
+from actionbytes.files import (
+    csv_text,
+    file_digest,
+    read_csv,
+    read_file,
+    read_json,
+    read_lines,
+    read_text,
+    whole,
+    write_csv,
+    write_rows,
+    write_text,
+)
 
 
 def test_a_file_gets_its_name_at_the_end_alone(tmp_path: Path):
@@ -121,3 +135,87 @@ def test_what_is_no_such_csv_is_one_line(tmp_path: Path, content: str | bytes, p
 def test_a_csv_that_is_not_there(tmp_path: Path):
     with pytest.raises(UserError, match="no such file"):
         read_csv(tmp_path / "a.csv", ())
+
+
+def test_pipes_and_devices_are_refused_at_once(tmp_path: Path):
+    os.mkfifo(tmp_path / "pipe")
+    (tmp_path / "link").symlink_to("/dev/zero")
+    for name in ("pipe", "link"):
+        for read in (read_file, file_digest):
+            with pytest.raises(UserError, match=f"{name}: cannot be read: is no regular file"):
+                read(tmp_path / name)
+        with pytest.raises(UserError, match=f"{name}: cannot be written: is no regular file"):
+            write_text(tmp_path / name, "x")
+    assert {path.name for path in tmp_path.iterdir()} == {"pipe", "link"}
+
+
+@pytest.mark.parametrize("packed", [False, True])
+def test_what_a_shell_hands_over_is_read(packed: bool):
+    content = b"one\n" * 50_000  # more than a pipe holds
+    reader, writer = os.pipe()
+    with subprocess.Popen(["cat"], stdin=subprocess.PIPE, stdout=writer) as cat:
+        os.close(writer)
+        assert cat.stdin
+        code = "import sys; from actionbytes.files import read_file; sys.stdout.buffer.write(read_file(sys.argv[1]))"
+        with subprocess.Popen(
+            [sys.executable, "-c", code, f"/dev/fd/{reader}"], pass_fds=[reader], stdout=subprocess.PIPE
+        ) as process:
+            os.close(reader)
+            cat.stdin.write(gzip.compress(content) if packed else content)
+            cat.stdin.close()
+            assert process.communicate()[0] == content
+
+
+def test_standard_input_is_a_dash():
+    code = "from actionbytes.files import read_json; print(read_json('-'))"
+    run = subprocess.run([sys.executable, "-c", code], input=b"[1]", capture_output=True, check=True)
+    assert run.stdout == b"[1]\n"
+
+
+def test_reading_asks_for_no_memory_that_the_file_does_not_fill(tmp_path: Path):
+    (tmp_path / "a.json").write_text("[1]")
+    code = f"from actionbytes.files import read_json; print(read_json({str(tmp_path / 'a.json')!r}))"
+    limit = (1 << 30, 1 << 30)
+    run = subprocess.run(
+        [sys.executable, "-c", code],
+        preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, limit),
+        capture_output=True,
+        check=False,
+    )
+    assert run.stdout == b"[1]\n", run.stderr
+
+
+def test_content_that_never_ends_is_cut(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(files, "MAX_BYTES", 3 << 20)
+    with Path("/dev/zero").open("rb") as endless, pytest.raises(UserError, match="more than 3 MiB"):
+        read_file(f"/dev/fd/{endless.fileno()}")
+
+
+def test_lines_are_names(tmp_path: Path):
+    (tmp_path / "names.txt").write_bytes("\ufeffone\r\n\n two words \nthree".encode())
+    assert read_lines(tmp_path / "names.txt") == ["one", "two words", "three"]
+
+
+@pytest.mark.parametrize("name", ["x" * 250, "a\0b", "n/" + "y" * 300])
+def test_names_that_no_file_can_have(tmp_path: Path, name: str):
+    with pytest.raises(UserError, match="cannot be written"):
+        write_text(tmp_path / name, "x")
+    with pytest.raises(UserError, match="cannot be read"):
+        read_file(tmp_path / (name + "x" * 300))
+
+
+def test_text_that_is_none_is_one_line(tmp_path: Path):
+    with pytest.raises(UserError, match=r"'v\\udcff' holds a byte that is not UTF-8"):
+        write_text(tmp_path / "a.txt", "v\udcff")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_full_disk_in_the_words_of_a_library(tmp_path: Path):
+    with pytest.raises(UserError, match=r"a\.bin: cannot be written: No space"), whole(tmp_path / "a.bin"):
+        raise RuntimeError("I/O error: No space left on device (os error 28)")
+
+
+def test_numbers_of_thousands_of_digits_are_no_json(tmp_path: Path):
+    (tmp_path / "a.json").write_text("9" * 5000)
+    with pytest.raises(UserError, match="not JSON"):
+        read_json(tmp_path / "a.json")

@@ -1,6 +1,8 @@
 """`actionbytes ...`: table of contents of the commands; each has a file in `commands/`, imported when called."""
 
+import difflib
 import importlib
+import io
 import os
 import signal
 import sys
@@ -52,6 +54,17 @@ class LazyGroup(click.Group):
         module, attribute = COMMANDS[name][0].split(":")
         return getattr(importlib.import_module(module), attribute)
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """The command that the arguments name; for an unknown one the error names the nearest."""
+        name = args[0]
+        if name not in COMMANDS and not name.startswith("-"):
+            near = difflib.get_close_matches(name.lower().replace("_", "-"), COMMANDS, n=1)
+            hint = f"did you mean {near[0]!r}?" if near else f"there are: {', '.join(COMMANDS)}"
+            ctx.fail(f"no such command {name!r}; {hint}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the help lines without importing a command."""
         with formatter.section("Commands"):
@@ -75,21 +88,43 @@ def actionbytes(ctx: click.Context, log_level: str) -> None:
 
 def main() -> None:
     """Run the command line; every error a user can cause is one line on stderr and exit status 2."""
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show is escaped, and stops nothing
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
     try:
         actionbytes.main(standalone_mode=False)
+        sys.stdout.flush()
     except UserError as error:
         fail(str(error))
+    except click.exceptions.NoArgsIsHelpError as help_:  # nothing was asked
+        print(help_.format_message())
     except click.ClickException as error:
         context = getattr(error, "ctx", None)
         fail(error.format_message() + (f" (see {context.command_path} --help)" if context else ""))
     except click.exceptions.Exit as stop:
         sys.exit(stop.exit_code)
     except (click.Abort, KeyboardInterrupt):
-        print("interrupted; what was finished is kept", file=sys.stderr)
+        print("interrupted; every file that was finished is kept", file=sys.stderr)
         sys.exit(128 + signal.SIGINT)
     except BrokenPipeError:  # `actionbytes ... | head`
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence_stdout()
         sys.exit(141)
+    except OSError as error:
+        _silence_stdout()
+        fail(f"{error.filename or 'standard output, or a file'}: {error.strerror or error}")
+    except MemoryError:
+        fail("not enough memory for this input")
+    except Exception as error:
+        if type(error).__name__ != "SafetensorError":  # of a library that most commands do not load
+            raise
+        fail(f"a file of weights cannot be read or written: {error}")
+
+
+def _silence_stdout() -> None:
+    """Let what is still buffered go nowhere, or Python would complain about it at the end."""
+    stream = sys.__stdout__
+    if stream and stream is sys.stdout:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), stream.fileno())
 
 
 def fail(message: str) -> None:

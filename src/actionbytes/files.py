@@ -7,13 +7,15 @@ import hashlib
 import io
 import json
 import os
+import re
+import stat
 import zlib
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import IO, TYPE_CHECKING, Any, NoReturn
 
 from actionbytes.errors import UserError
 
@@ -21,25 +23,74 @@ if TYPE_CHECKING:
     from _typeshed import DataclassInstance
 
 MAX_BYTES = 4 << 30  # unpacked; a small .gz can hold any amount
+PIECE = 1 << 20  # bytes that are read at a time
+STREAM = re.compile(r"-|/dev/stdin|/(dev|proc/self)/fd/(?P<number>\d{1,6})")
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
+def open_file(path: Path | str) -> io.BufferedReader:
+    """Open a regular file for reading; problems are UserErrors, and nothing that could block is opened.
+
+    What is there already open may be named as a stream: `-` or `/dev/stdin`, and `/dev/fd/<n>`, which is how a shell
+    hands over `<(command)`. Folders, FIFOs and devices are refused.
+
+    Returns:
+        A binary file; `seekable()` says whether it is a regular file.
+    """
+    path = Path(path)
+    stream = STREAM.fullmatch(str(path))
+    try:
+        if stream:
+            descriptor = os.dup(int(stream["number"] or 0))
+        else:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO must not block here
+    except (OSError, ValueError) as error:
+        _refuse(path, unreadable(error))
+    kind = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(kind) or (stream and not stat.S_ISDIR(kind)):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    problem = "Is a directory" if stat.S_ISDIR(kind) else "is no regular file (a pipe can be given as - or <(command))"
+    _refuse(path, f"cannot be read: {problem}")
+
+
+def unreadable(error: Exception) -> str:
+    """What kept a file from being read, in words."""
+    if isinstance(error, FileNotFoundError):
+        return "no such file"
+    reason = "not enough memory" if isinstance(error, MemoryError) else getattr(error, "strerror", None) or str(error)
+    return f"cannot be read: {reason}"
 
 
 def read_file(path: Path | str) -> bytes:
-    """All bytes of a file, unpacked if they are gzip (told by content, not by name); problems are UserErrors."""
-    path = Path(path)
-    try:
-        with path.open("rb") as plain:
-            packed = plain.read(2) == b"\x1f\x8b"
-            plain.seek(0)
-            with gzip.GzipFile(fileobj=plain) if packed else plain as stream:
-                content = stream.read(MAX_BYTES + 1)
-    except FileNotFoundError:
-        raise UserError(f"{path}: no such file") from None
-    except (OSError, EOFError, zlib.error, MemoryError) as error:
-        reason = getattr(error, "strerror", None) or str(error) or "not enough memory"
-        raise UserError(f"{path}: cannot be read: {reason}") from None
-    if len(content) > MAX_BYTES:
-        raise UserError(f"{path}: more than {MAX_BYTES >> 20} MiB unpacked: split the file")
-    return content
+    """All bytes of a file or stream, unpacked if they are gzip (told by content, not by name).
+
+    Raises:
+        UserError: It cannot be opened (see `open_file`) or read, or holds more than MAX_BYTES.
+    """
+    with open_file(path) as plain:
+        try:
+            source: IO[bytes] = plain if plain.seekable() else io.BytesIO(_pieces(plain))
+            packed = source.read(2) == b"\x1f\x8b"
+            source.seek(0)
+            with gzip.GzipFile(fileobj=source) if packed else source as content:
+                unpacked = _pieces(content)
+        except (OSError, EOFError, zlib.error, MemoryError) as error:
+            _refuse(path, unreadable(error))
+    if len(unpacked) > MAX_BYTES:
+        _refuse(path, f"more than {MAX_BYTES >> 20} MiB unpacked: split the file")
+    return unpacked
+
+
+def _pieces(file: IO[bytes] | gzip.GzipFile) -> bytes:
+    """What is left of a file, read in pieces, so that no memory is asked for that the file does not fill.
+
+    Reading stops beyond MAX_BYTES.
+    """
+    content = io.BytesIO()
+    while content.tell() <= MAX_BYTES and (piece := file.read(PIECE)):
+        content.write(piece)
+    return content.getvalue()
 
 
 def read_text(path: Path | str) -> str:
@@ -48,6 +99,11 @@ def read_text(path: Path | str) -> str:
         return read_file(path).decode("utf-8-sig")
     except UnicodeDecodeError as error:
         raise UserError(f"{path}: is not UTF-8 text ({error.reason} at byte {error.start})") from None
+
+
+def read_lines(path: Path | str) -> list[str]:
+    """The lines of a UTF-8 text file, without blanks at their ends and without empty ones: one name a line."""
+    return [line.strip() for line in read_text(path).split("\n") if line.strip()]
 
 
 def read_json(path: Path | str) -> Any:
@@ -71,6 +127,8 @@ def read_json(path: Path | str) -> Any:
         _refuse(path, f"not UTF-8 text: {error.reason} at byte {error.start}")
     except RecursionError:
         _refuse(path, "not a file of this kind: brackets nested too deep")
+    except MemoryError:
+        _refuse(path, "cannot be read: not enough memory")
     except ValueError as error:  # an integer of thousands of digits
         _refuse(path, f"not JSON: {str(error).split(';')[0]}")
 
@@ -99,11 +157,12 @@ def read_csv(path: Path | str, needed: Sequence[str]) -> list[dict[str, str]]:
 
 
 def file_digest(path: Path) -> str:
-    """SHA-256 of a file's content, read in pieces; UserError for a pipe or a device, which may never end."""
-    if path.exists() and not path.is_file():
-        raise UserError(f"{path}: is not a file")
-    with path.open("rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
+    """SHA-256 of a regular file's content, read in pieces; a UserError if it cannot be read."""
+    with open_file(path) as file:
+        try:
+            return hashlib.file_digest(file, "sha256").hexdigest()
+        except OSError as error:
+            _refuse(path, unreadable(error))
 
 
 @contextmanager
@@ -122,31 +181,65 @@ def whole(path: Path | str) -> Iterator[Path]:
         A path in the same folder, `.<name>.<process>.part`, at which there is no file yet.
 
     Raises:
-        UserError: The file cannot be written: no such folder or no right to write there, no space on the disk.
+        UserError: The file cannot be written: no such folder or no right to write there, no space on the disk, or what
+            has its name is no regular file.
     """
     path = Path(path)
-    partial = path.with_name(f".{path.name}.{os.getpid()}.part")
+    partial = partial_of(path)
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
+        refuse_special(path)
         with suppress(FileNotFoundError):
             partial.unlink()
         yield partial
         with partial.open("rb") as written:
             os.fsync(written.fileno())
         partial.replace(path)
-    except OSError as error:
-        at_fault = str(error.filename) in map(str, (partial, *path.parents))
-        if at_fault or error.errno in (errno.ENOSPC, errno.EDQUOT):
-            raise UserError(f"{path}: cannot be written: {error.strerror}") from None
+    except Exception as error:
+        if problem := _unwritable(error, path, partial):
+            raise UserError(f"{path}: cannot be written: {problem}") from None
         raise
     finally:
-        with suppress(OSError):
+        with suppress(OSError, ValueError):
             partial.unlink()
+
+
+def partial_of(path: Path) -> Path:
+    """The name that a file has while this process writes it."""
+    return path.with_name(f".{path.name}.{os.getpid()}.part")
+
+
+def refuse_special(path: Path) -> None:
+    """Raise UserError if `path` is a folder, a device or a pipe, which no file may replace."""
+    if path.is_dir():
+        raise UserError(f"{path}: cannot be written: is a folder")
+    if path.exists() and not path.is_file():
+        raise UserError(f"{path}: cannot be written: is no regular file")
+
+
+def _unwritable(error: Exception, path: Path, partial: Path) -> str:
+    """Why `path` cannot be written, in words, if that is what an error of its writer says; else nothing.
+
+    Libraries that write files by themselves (HDF5, safetensors) say it in the text of an error of any class.
+    """
+    number = error.errno if isinstance(error, OSError) else None
+    if number in FULL or "No space left" in str(error) or "os error 28" in str(error):
+        return os.strerror(number or errno.ENOSPC)
+    at_fault = isinstance(error, OSError) and str(error.filename) in map(str, (partial, path, *path.parents))
+    if at_fault or partial.name in str(error):
+        return str(getattr(error, "strerror", None) or error).splitlines()[0]
+    if isinstance(error, UnicodeEncodeError) and not path.name.isascii():
+        return "its name is no text that this system can have"
+    return "its name holds a zero byte" if "\0" in str(path) else ""
 
 
 def write_text(path: Path | str, text: str) -> None:
     """Write UTF-8 text, gzip if the name ends in `.gz`, whole or not at all; same text, same bytes."""
-    content = text.encode("utf-8")
+    try:
+        content = text.encode("utf-8")
+    except UnicodeEncodeError as error:
+        odd = text[max(0, error.start - 20) : error.end + 20]
+        raise UserError(f"{path}: cannot be written: {odd!r} holds a byte that is not UTF-8; rename it") from None
     if Path(path).suffix == ".gz":
         content = gzip.compress(content, mtime=0)
     with whole(path) as partial:

@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, TypeVar, get_args, get_origin
 
-import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, ValidationInfo, field_validator
 
 from actionbytes.errors import UserError
 from actionbytes.files import read_text
+from actionbytes.plain_yaml import YAMLProblem, load_yaml
 
 LONGEST_VALUE = 100  # characters of a value in an error
 
@@ -20,7 +20,35 @@ class Parameters(BaseModel):
     description with its meaning and unit, from which `actionbytes params` makes the reference.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, validate_default=True, allow_inf_nan=False)
+
+    @field_validator("*", mode="before")
+    @classmethod
+    def _no_boolean_for_a_number(cls, value: Any, info: ValidationInfo) -> Any:
+        """Refuse booleans (also yes, no, on, off) where numbers are meant; pydantic would take them for 1 and 0."""
+        field = cls.model_fields[info.field_name or ""]
+        types = set(_plain_types(field.annotation))
+        if types & {int, float} and bool not in types and Any not in types and _holds_boolean(value):
+            raise ValueError("a number is meant, and yes, no, on, off, true and false are none")
+        return value
+
+
+def _plain_types(annotation: Any) -> Iterator[Any]:
+    """The types that an annotation is made of, those of `Literal`s included, without its groups."""
+    if arguments := get_args(annotation):
+        for argument in arguments:
+            yield from _plain_types(argument)
+    elif isinstance(annotation, type) or annotation is Any:
+        yield annotation
+    else:
+        yield type(annotation)
+
+
+def _holds_boolean(value: Any) -> bool:
+    """Whether a value is a boolean or a list or map that holds one at any depth."""
+    if isinstance(value, list | tuple):
+        return any(map(_holds_boolean, value))
+    return _holds_boolean(list(value.values())) if isinstance(value, Mapping) else isinstance(value, bool)
 
 
 Group = TypeVar("Group", bound=Parameters)
@@ -37,6 +65,8 @@ def validated(group: type[Group], values: Mapping[str, Any] | None, source: str)
     Raises:
         UserError: One line about the first wrong key: its dotted name, its value and what is allowed.
     """
+    if values is not None and not isinstance(values, Mapping):
+        raise UserError(f"{source}: must hold keys and values, not {values!r:.60}")
     try:
         return group.model_validate(dict(values or {}))
     except ValidationError as error:
@@ -88,11 +118,12 @@ def sentence(description: str | None) -> str:
 
 
 def read_yaml(path: Path) -> Any:
-    """The content of a YAML file, plain data only; a file that is missing or not YAML is a UserError."""
+    """The content of a YAML file as `load_yaml` takes it; one that is missing or not plain YAML is a UserError."""
+    text = read_text(path)
     try:
-        return yaml.safe_load(read_text(path))
-    except yaml.YAMLError as error:
-        raise UserError(f"{path}: not valid YAML: {error}") from None
+        return load_yaml(text)
+    except YAMLProblem as problem:
+        raise UserError(f"{path}: {problem}") from None
 
 
 def with_overrides(values: Mapping[str, Any], settings: tuple[str, ...]) -> dict[str, Any]:
@@ -100,6 +131,7 @@ def with_overrides(values: Mapping[str, Any], settings: tuple[str, ...]) -> dict
     result: dict[str, Any] = _copy(values)
     for setting in settings:
         key, equals, text = setting.partition("=")
+        setting = " ".join(setting.split())[:80]  # as errors show it
         if not equals or not key:
             raise UserError(f"--set {setting}: write key=value, for example --set training.iterations=500")
         *parents, last = key.split(".")
@@ -109,9 +141,9 @@ def with_overrides(values: Mapping[str, Any], settings: tuple[str, ...]) -> dict
             if not isinstance(group, dict):
                 raise UserError(f"--set {setting}: {parent} is a value and has no keys below it")
         try:
-            group[last] = yaml.safe_load(text)
-        except yaml.YAMLError:
-            raise UserError(f"--set {setting}: {text!r} is not a YAML value") from None
+            group[last] = load_yaml(text)
+        except YAMLProblem as problem:
+            raise UserError(f"--set {setting}: {text!r:.80} is not a YAML value: {problem}") from None
     return result
 
 

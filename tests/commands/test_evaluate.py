@@ -146,7 +146,7 @@ def test_what_does_not_match_is_named(files):
     assert "has the subsets test, validation: say which with --subset" in error_of(evaluate, det, gt)
     assert "nearest is 'test'" in error_of(evaluate, det, gt, "--subset", "tst")
     assert "is in subset 'test', not in 'val' (4 such)" in error_of(evaluate, det, gt, "--subset", "val")
-    assert ".json or a .csv" in error_of(evaluate, det, gt, "--out", "m.xml")
+    assert "must end in .json, .csv" in error_of(evaluate, det, gt, "--out", "m.xml")
     assert "no such file" in error_of(evaluate, files / "absent.json", gt)
     misspelt = Detections.from_rows([("vdieo_test_0000001", "Diving", 0.0, 1.0, 1.0)])
     write_detections(files / "misspelt.json", misspelt)

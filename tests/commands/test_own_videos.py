@@ -95,3 +95,13 @@ def test_weights_must_be_those_of_the_run(real, weights, cli, tmp_path):
     status, _, err = cli("detect", real / "videos" / CLIPS[2], "--run", tmp_path)
     assert status == 2
     assert err.count("error:") == 1
+
+
+@pytest.mark.parametrize("content", ["5", "null", "[1]", '{"extraction": 5}', "[" * 5000, "{"])
+def test_a_run_that_does_not_say_how_features_are_made(cli, tmp_path, content):
+    (tmp_path / "features.json").write_text(content)
+    (tmp_path / "v.mp4").write_bytes(b"x")
+    status, _, err = cli("features", tmp_path / "v.mp4", "--run", tmp_path, "--out", tmp_path / "x.h5")
+    assert status == 2
+    assert "features.json: " in err
+    assert err.count("\n") == 1

@@ -12,6 +12,7 @@ from actionbytes.data.manifests import (
     entries_of_shard,
     listed_content,
     read_manifest,
+    read_status,
     shard_names,
     shard_of,
     videos_below,
@@ -136,3 +137,10 @@ def _put(path: Path, content: bytes | None) -> None:
         path.unlink()
     else:
         path.write_bytes(content)
+
+
+@pytest.mark.parametrize("frames", ["", "many", "-1", "1.5", "9" * 5000])
+def test_a_status_without_a_number_is_one_line(tmp_path, frames):
+    (tmp_path / "status.csv").write_text(f"video,frames,status,reason\nv,{frames},ok,\n")
+    with pytest.raises(UserError, match=r"status\.csv, line 2: .* is no number of frames"):
+        read_status(tmp_path / "status.csv")

@@ -4,7 +4,7 @@ import pytest
 
 from actionbytes.data.annotations import Instance, Video, of_subset, read_annotations
 from actionbytes.errors import UserError
-from actionbytes.evaluation.truth import Quirks, Truth, apply_quirks
+from actionbytes.evaluation.truth import Quirks, Truth, apply_quirks, oddities
 
 
 def total(videos):
@@ -73,3 +73,18 @@ def test_truth_keeps_file_order_and_names_are_sorted():
 def test_no_instance_is_an_error():
     with pytest.raises(UserError, match="none of the 1 videos"):
         Truth.of({"v": Video("v", "test")})
+
+
+def test_truth_that_cannot_be_is_counted():
+    instances = tuple(
+        Instance("x", *times) for times in ((0.0, 1.0), (3.0, 2.0), (4.0, 4.0), (30.0, 60.0), (-1.0, 9.4))
+    )
+    assert oddities(
+        {"v": Video("v", "test", 9.0, None, instances), "w": Video("w", "test", None, None, instances)}
+    ) == {
+        "end before they start": 2,
+        "have no length": 2,
+        "begin before 0 s": 2,
+        "end after their video": 1,
+    }
+    assert oddities({"v": Video("v", "test", 9.0, None, instances[:1])}) == {}

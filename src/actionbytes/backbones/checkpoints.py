@@ -160,7 +160,7 @@ def _check_archive(path: Path) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
-    except (zipfile.BadZipFile, OSError, ValueError) as error:
+    except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:
         raise UserError(f"{path}: damaged or cut short ({error}); fetch it again") from None
     if any(entry.compress_type != zipfile.ZIP_STORED for entry in entries):
         raise UserError(f"{path}: is compressed inside, which torch.save never does; fetch it from its publisher")

@@ -7,6 +7,7 @@ import click
 
 from actionbytes.commands.inputs import load
 from actionbytes.commands.options import group_options, input_options, table
+from actionbytes.commands.outputs import check_output
 from actionbytes.errors import UserError
 from actionbytes.evaluation.parameters import Quirks
 from actionbytes.parameters import validated
@@ -45,6 +46,7 @@ def analyze(
 
     if not 0 < background <= tiou:
         raise UserError(f"--background {background:g}: must be above 0 and at most --tiou {tiou:g}")
+    check_output("--out", out, inputs=(det, gt))
     edges = _edges(lengths) if lengths else None
     unknown: Literal["refuse", "leave-out"] = "leave-out" if ignore_unknown else "refuse"
     detections, videos, classes = load(det, gt, subset, unknown, drop_invalid, class_numbers)

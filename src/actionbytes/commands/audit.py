@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from actionbytes.commands.outputs import AUDIT, check_output
+
 
 @click.command()
 @click.option("--papers", type=click.Path(path_type=Path), default="papers", show_default=True, help="Folder of YAML.")
@@ -15,6 +17,7 @@ def audit(papers: Path, out: Path) -> None:
     from actionbytes.papers.audit import to_csv, to_text
     from actionbytes.papers.declared import read_papers
 
+    check_output("--out", out, AUDIT)
     declared = read_papers(papers)
     findings = find(declared)
     click.echo(to_text(findings), nl=bool(findings))

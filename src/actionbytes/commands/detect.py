@@ -1,13 +1,16 @@
 """`actionbytes detect`: own videos to detections and a timeline picture."""
 
 import os
+from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from actionbytes.commands.inputs import chosen_settings
-from actionbytes.commands.options import FILE, FOLDER, bar, chosen_device, device, settings
+from actionbytes.commands.options import FILE, FOLDER, chosen_device, device, settings
+from actionbytes.commands.outputs import DETECTIONS, PICTURE, check_output
+from actionbytes.progress import on_terminal
 
 if TYPE_CHECKING:
     import numpy as np
@@ -45,52 +48,72 @@ def detect(
 ) -> None:
     """Detect a run's actions in own VIDEOS (files or folders). A broken video is named and left out.
 
+    The features of each finished video are kept in the folder .<name of OUT>.videos until OUT is written: after Ctrl-C
+    or a kill the same command goes on from there.
+
     --set changes localization.*, for example --set localization.class_rule=zero.
     """
     from actionbytes.commands.inputs import video_files
     from actionbytes.data.annotations import read_annotations
     from actionbytes.data.detections import Detections
     from actionbytes.errors import UserError
-    from actionbytes.features.extract import stream_features
+    from actionbytes.features.keeping import Outcome, Unfinished, digest_or_none, kept_features
     from actionbytes.features.made_with import making_of
     from actionbytes.reporting.figures.timeline import Timeline, draw_timeline
     from actionbytes.steps.detect import Localizer, save_detections
 
+    if plot and not plot.suffix:
+        plot = plot.with_name(f"{plot.name}.png")
+    paths = video_files(videos)
+    pictures = dict.fromkeys(paths, plot) if plot else {}
+    if plot and len(paths) > 1:
+        pictures = {path: plot.with_name(f"{plot.stem}_{path.stem}{plot.suffix}") for path in paths}
+    inputs = (*paths, annotations, weights_rgb, weights_flow, run / "config.yaml", run / "model.safetensors")
+    if out:
+        check_output("--out", out, DETECTIONS, inputs)
+    for picture in pictures.values():
+        check_output("--plot", picture, PICTURE, (*inputs, out))
     usual = {"class_rule": "mean", "proposals": True}
     localization, _ = chosen_settings(run, settings, usual, proposals)
-    paths = video_files(videos)
     truth = read_annotations(annotations) if annotations else {}
     localizer = Localizer.of(run, localization)
     made_with = making_of(run, weights_rgb, weights_flow)
-    streams = made_with.streams(chosen_device(device))
-    rows, used = [], 0
-    for path, streamed in zip(bar(paths), stream_features(paths, made_with, streams, os.cpu_count() or 1), strict=True):
-        if streamed.features is None:
-            click.echo(f"set aside: {streamed.broken}", err=True)
-            continue
-        used, features = used + 1, streamed.features
-        if streamed.reader.status != "ok":
-            click.echo(f"{path}: {streamed.reader.status}, what decodes is used: {streamed.reader.reason}", err=True)
+    rows: list[tuple[str, str, float, float, float]] = []
+    timelines: dict[Path, Timeline] = {}
+
+    def show(outcome: Outcome) -> None:
+        path, status, features = outcome.path, outcome.status, outcome.features
+        if features is None:
+            click.echo(f"set aside: {status.reason}", err=True)
+            return
+        if status.status != "ok":
+            click.echo(f"{path}: {status.status}, what decodes is used: {status.reason}", err=True)
         video = localizer(features.joint(localizer.streams), features.hop_s, features.duration)
-        rows += [(path.stem, *row) for row in video.rows]
+        rows.extend((path.stem, *row) for row in video.rows)
         best = max(video.rows, key=lambda row: row[3], default=None)
         summary = f"best {best[0]} {best[1]:.1f}-{best[2]:.1f} s" if best else "nothing"
         click.echo(f"{path.name}: {features.duration:.1f} s, {len(video.rows)} detections, {summary}")
-        if plot:
-            target = plot if len(paths) == 1 else plot.with_name(f"{plot.stem}_{path.stem}{plot.suffix or '.png'}")
-            instances = truth[path.stem].instances if path.stem in truth else None
-            curves = activation_curves(video.detected, len(localizer.classes))
-            draw_timeline(
-                Timeline(
-                    path.stem, features.duration, features.hop_s, localizer.classes, curves, video.rows, instances
-                ),
-                target,
-            )
-    if not used:
-        raise UserError("no video could be used")
-    if out:
-        save_detections(out, Detections.from_rows(rows))
-        click.echo(f"{out}: {len(rows)} detections in {used}/{len(paths)} videos")
+        instances = truth[path.stem].instances if path.stem in truth else None
+        curves = activation_curves(video.detected, len(localizer.classes))
+        timelines[path] = Timeline(
+            path.stem, features.duration, features.hop_s, localizer.classes, curves, video.rows, instances
+        )
+
+    unfinished = Unfinished(out) if out else None
+    with unfinished.held() if unfinished else nullcontext():
+        digests = [digest_or_none(path) if unfinished else "" for path in paths]
+        on, threads = chosen_device(device), os.cpu_count() or 1
+        for outcome in kept_features(paths, digests, made_with, on, threads, unfinished, on_terminal()):
+            show(outcome)
+        if not timelines:
+            raise UserError("no video could be used")
+        if out and unfinished:
+            save_detections(out, Detections.from_rows(rows))
+            click.echo(f"{out}: {len(rows)} detections in {len(timelines)}/{len(paths)} videos")
+            unfinished.discard(path.stem for path in paths)
+    for path, picture in pictures.items():
+        if path in timelines:
+            draw_timeline(timelines[path], picture)
 
 
 def activation_curves(detected: "Detected", classes: int) -> "NDArray[np.float32]":

@@ -10,13 +10,15 @@ from click.core import ParameterSource
 
 from actionbytes.commands.inputs import load
 from actionbytes.commands.options import group_options, input_options, table
+from actionbytes.commands.outputs import METRICS, check_output
 from actionbytes.data.annotations import Video
 from actionbytes.errors import UserError
 from actionbytes.evaluation.detection import DetectionMetrics, evaluate_all, parse_tiou
 from actionbytes.evaluation.parameters import AR_AN, Evaluation, without_effect
 from actionbytes.evaluation.protocols import PROTOCOLS
 from actionbytes.evaluation.recall import TIOU, RecallMetrics, recall_metrics
-from actionbytes.files import read_text, write_text
+from actionbytes.evaluation.truth import oddities
+from actionbytes.files import read_lines, write_text
 from actionbytes.parameters import validated
 
 
@@ -75,8 +77,7 @@ def evaluate(
     option that has no effect under the chosen protocol is an error.
     """
     for path in out:
-        if path.suffix not in (".json", ".csv"):
-            raise UserError(f"--out {path}: write a .json or a .csv file")
+        check_output("--out", path, METRICS, (det, gt, videos_from))
     _refuse_without_effect(context, protocol)
     evaluation = validated(Evaluation, options, "evaluate")
     given = context.get_parameter_source("unknown_videos") is ParameterSource.COMMANDLINE
@@ -103,6 +104,9 @@ def evaluate(
         )
         result, lines, rows = mean_ap, _lines(mean_ap, per_class), list(_rows(mean_ap))
     click.echo("\n".join(lines))
+    listed = sum(len(video.instances) for video in videos.values())
+    for oddity, n in oddities(videos).items():
+        click.echo(f"truth as it is in the file: {n} of {listed} instances {oddity}")
     for path in out:
         content = result if protocol == "all" else result[protocol]
         text = json.dumps(content, indent=1, allow_nan=False) + "\n" if path.suffix == ".json" else csv_text(rows)
@@ -130,7 +134,7 @@ def _refuse_without_effect(context: click.Context, protocol: str) -> None:
 
 
 def _names(path: Path, videos: Mapping[str, Video]) -> set[str]:
-    names = {line.strip() for line in read_text(path).splitlines() if line.strip()}
+    names = set(read_lines(path))
     if not names & videos.keys():
         raise UserError(f"{path}: names no video of this subset")
     return names

@@ -2,20 +2,19 @@
 
 import os
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
 from actionbytes.commands.inputs import listed_files, made_with_of, named_files, video_files
-from actionbytes.commands.options import FILE, bar, chosen_device, device, report, settings
+from actionbytes.commands.options import FILE, chosen_device, device, report, settings
+from actionbytes.commands.outputs import FEATURES, check_output
 from actionbytes.errors import UserError
 from actionbytes.progress import on_terminal
 
 if TYPE_CHECKING:
     from actionbytes.features.made_with import MadeWith
-    from actionbytes.features.store import VideoFeatures
     from actionbytes.features.verify import Verification
 
 
@@ -52,6 +51,9 @@ def features(
     short side 256, crop 224, snippets of 16 frames. --set changes decoding.*, flow.* and features.*, for example --set
     decoding.fps=10, --set features.hop=8 or --set features.streams=[rgb].
 
+    Each finished video is kept in the folder .<name of OUT>.videos until OUT is whole: after Ctrl-C, a kill or a full
+    disk the same command goes on from there. An .h5 that is there already is never replaced.
+
     --verify takes a shard, a folder of shards or of .npy, makes a sample of its videos again by the recipe that it
     records (or --run, or --weights-*), and reports the cosine to what is stored. Without VIDEOS the files are those of
     the dataset in whose folder the features are. Exit status 1 where they differ.
@@ -69,36 +71,15 @@ def features(
     if not videos or out is None:
         raise UserError("name VIDEOS and --out, or stored features with --verify (see actionbytes features --help)")
     made_with = making_of(run, weights_rgb, weights_flow, settings, precision)
+    check_output("--out", out, FEATURES if out.suffix == ".h5" else None, videos)
     _extract(video_files(videos), out, made_with, device, threads, strict)
 
 
 def _extract(paths: list[Path], out: Path, made_with: "MadeWith", device: str, threads: int, strict: bool) -> None:
     """Write the features of video files, and print what became of those that are not whole."""
-    from actionbytes.data.manifests import Status
-    from actionbytes.features.extract import stream_features
-    from actionbytes.features.store import write_npy, write_shard
-    from actionbytes.recipes import plain
+    from actionbytes.features.keeping import write_features
 
-    networks = made_with.streams(device)
-    statuses: list[Status] = []
-
-    def extracted() -> "Iterator[tuple[str, VideoFeatures]]":
-        streamed = stream_features(paths, made_with, networks, threads, device)
-        for path, video in zip(bar(paths), streamed, strict=True):
-            if video.features is None:
-                if strict and video.broken:
-                    raise video.broken
-                statuses.append(Status(path.stem, 0, "set aside", str(video.broken)))
-                continue
-            statuses.append(Status(path.stem, video.features.frames, video.reader.status, video.reader.reason))
-            yield path.stem, video.features
-        if not any(status.status != "set aside" for status in statuses):  # here, so that a file that is there stays
-            raise UserError(f"no video could be used; the first problem: {statuses[0].reason}")
-
-    if out.suffix == ".h5":
-        write_shard(out, extracted(), {"made_with": plain(made_with)}, statuses, plain(made_with))
-    else:
-        write_npy(out, extracted())
+    statuses = write_features(paths, out, made_with, device, threads, strict, on_terminal())
     for status in statuses:
         if status.status != "ok":
             print(f"{status.video}: {status.status}: {status.reason}")

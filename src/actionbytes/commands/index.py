@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from actionbytes.commands.options import FOLDER
+from actionbytes.commands.outputs import LISTING, check_output
 from actionbytes.progress import on_terminal
 
 
@@ -19,6 +20,7 @@ def index(folder: Path) -> None:
     from actionbytes.data.annotations import read_annotations
     from actionbytes.data.manifests import write_manifest
 
+    check_output("FOLDER", folder / "videos.csv", LISTING)
     videos = read_annotations(folder / "annotations.json")
     missing = write_manifest(folder, videos, on_terminal())
     print(f"{folder / 'videos.csv'}: {len(videos) - len(missing)} of {len(videos)} videos have a file")

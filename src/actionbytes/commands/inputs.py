@@ -8,6 +8,7 @@ from pydantic import Field
 
 from actionbytes.data.annotations import Video, of_subset, read_annotations
 from actionbytes.data.detections import Detections, read_detections, with_class_names
+from actionbytes.data.names import check_id
 from actionbytes.errors import UserError
 from actionbytes.localization.thresholds import SegmentRules
 from actionbytes.localization.transfer import LabelTransfer
@@ -28,6 +29,9 @@ def video_files(arguments: tuple[Path, ...], same_names: bool = False) -> list[P
             paths += inside
         else:
             paths.append(argument)
+    for path in paths:
+        if not same_names:
+            check_id(f"{str(path)!r}", path.stem)
     names = [path.stem for path in paths]
     if not same_names and (twice := {name for name in names if names.count(name) > 1}):
         raise UserError(f"two files are named {min(twice)}; features are stored by that name, so rename one")

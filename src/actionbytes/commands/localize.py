@@ -6,6 +6,7 @@ import click
 
 from actionbytes.commands.inputs import chosen_settings
 from actionbytes.commands.options import FILE, FOLDER, features_dir, settings
+from actionbytes.commands.outputs import DETECTIONS, SCORES, check_output
 from actionbytes.progress import on_terminal
 
 
@@ -38,6 +39,10 @@ def localize(
     from actionbytes.errors import UserError
     from actionbytes.steps.detect import Localizer, detect
 
+    inputs = (features, annotations, words, run / "config.yaml", run / "model.safetensors")
+    check_output("--out", out, DETECTIONS, inputs)
+    if scores:
+        check_output("--scores", scores, SCORES, (*inputs, out))
     localization, transfer = chosen_settings(run, settings, {}, proposals or None)
     videos = read_annotations(annotations) if annotations else None
     if subset and videos is None:

@@ -1,6 +1,6 @@
 """Options and output that several commands share."""
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar, get_args
 
@@ -9,9 +9,7 @@ import click
 from actionbytes.errors import UserError
 from actionbytes.features.compare import Finding, Fit
 from actionbytes.parameters import Parameters, sentence
-from actionbytes.progress import each, on_terminal
 
-Item = TypeVar("Item")
 Command = TypeVar("Command", bound=Callable[..., Any])
 
 FOLDER = click.Path(file_okay=False, path_type=Path)
@@ -22,11 +20,6 @@ settings = click.option(
 )
 features_dir = click.option("--features", required=True, type=FILE, help="Folder of feature shards, or one shard.")
 device = click.option("--device", default="auto", show_default=True, help="auto, cpu, cuda or cuda:N.")
-
-
-def bar(items: Sequence[Item], unit: str = "video") -> Iterator[Item]:
-    """Iterate over `items` and show on the terminal how far it is."""
-    return each(items, on_terminal(unit))
 
 
 def chosen_device(name: str) -> str:

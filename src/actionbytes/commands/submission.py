@@ -5,6 +5,7 @@ from pathlib import Path
 import click
 
 from actionbytes.commands.options import FILE
+from actionbytes.commands.outputs import DETECTIONS, check_output
 
 
 @click.command()
@@ -19,6 +20,7 @@ def submission(detections: Path, annotations: Path, subset: str, details: str, o
     from actionbytes.data.detections import read_detections
     from actionbytes.data.submission import write_submission
 
+    check_output("--out", out, DETECTIONS, (detections, annotations))
     annotated, submitted = read_annotations(annotations), read_detections(detections)
     videos = of_subset(annotated, subset)
     write_submission(out, submitted, videos, classes_of(annotated), details)

@@ -6,6 +6,7 @@ from typing import Literal
 import click
 
 from actionbytes.commands.options import FILE, FOLDER, settings
+from actionbytes.commands.outputs import check_output
 from actionbytes.errors import UserError
 from actionbytes.methods.parameters import MethodParameters
 from actionbytes.methods.registry import known, method_parameters
@@ -72,9 +73,13 @@ def train(
     from actionbytes.steps.train import train as train_step
     from actionbytes.training.sources import SourceFiles
 
+    check_output("--out", out)
     group = method_parameters(method)
     values = with_overrides({}, settings)
-    training = validated(Training, {**group.schedule, **values.pop("training", {})}, "--set training")
+    changes = values.pop("training", {})
+    if not isinstance(changes, dict):
+        raise UserError(f"--set training={changes}: is a group; write --set training.<parameter>=<value>")
+    training = validated(Training, {**group.schedule, **changes}, "--set training")
     parameters = validated(group, values, "--set")
     if not sources:
         if not (features and annotations and subset):

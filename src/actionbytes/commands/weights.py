@@ -4,6 +4,8 @@ from pathlib import Path
 
 import click
 
+from actionbytes.commands.outputs import WEIGHTS, check_output
+
 
 @click.group()
 def weights() -> None:
@@ -27,11 +29,13 @@ def convert(file: Path, out: Path | None) -> None:
     from actionbytes.backbones.weights import load_i3d, save_i3d
     from actionbytes.errors import UserError
 
-    out = out or file.with_suffix(".safetensors")
-    if out.suffix != ".safetensors":
-        raise UserError(f"--out {out}: the name must end in .safetensors")
-    if out.resolve() == file.resolve():
-        raise UserError(f"{file}: is safetensors already; name another file with --out to copy it")
+    if not out:
+        out = file.with_suffix(".safetensors")
+        if out.resolve() == file.resolve():
+            raise UserError(f"{file}: is safetensors already; name another file with --out to copy it")
+        if out.exists():
+            raise UserError(f"{out}: is there already; name it with --out to replace it, or name another file")
+    check_output("--out", out, WEIGHTS, (file,))
     about = description(file)
     save_i3d(load_i3d(file), out, {"source": {key: about[key] for key in ("file", "sha256", "git blob", "published")}})
     click.echo(f"{out}: {about['stream']}, width {about['width']}, {about['classes']} classes")

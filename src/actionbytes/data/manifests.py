@@ -134,8 +134,12 @@ def is_video(path: Path) -> bool:
 
 def read_status(path: Path) -> list[Status]:
     """Read a status CSV written by `write_rows`."""
-    rows = read_csv(path, ("video", "frames", "status", "reason"))
-    return [Status(r["video"], int(r["frames"]), r["status"], r["reason"]) for r in rows]
+    statuses = []
+    for number, row in enumerate(read_csv(path, ("video", "frames", "status", "reason")), 2):
+        if not (row["frames"].isdecimal() and len(row["frames"]) < 10):
+            raise UserError(f"{path}, line {number}: {row['frames']!r:.40} is no number of frames; make it again")
+        statuses.append(Status(row["video"], int(row["frames"]), row["status"], row["reason"]))
+    return statuses
 
 
 def write_manifest(folder: Path, videos: Mapping[str, Video], progress: Progress = silent) -> list[str]:

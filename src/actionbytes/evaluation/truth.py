@@ -11,6 +11,7 @@ from actionbytes.data.annotations import Instance, Video
 from actionbytes.errors import UserError
 from actionbytes.evaluation.parameters import Quirks
 
+LATE = 0.5  # s after the end of a video, from which on an instance is past the end
 NEAR = 1e-3  # s, within which OpenTAD and ActionFormer take two times for one
 VIDEO_LISTS = {  # THUMOS14 test: which of the 213 annotated files a list leaves out
     "213": (),
@@ -88,6 +89,21 @@ def apply_quirks(videos: Mapping[str, Video], quirks: Quirks) -> tuple[dict[str,
     return {name: _mended(video, quirks, counts) for name, video in videos.items()}, counts
 
 
+def oddities(videos: Mapping[str, Video]) -> dict[str, int]:
+    """How many instances cannot be as they are, by what is odd about them; nothing is changed.
+
+    Many of one kind say that the times are in another unit than seconds, or that the durations are of other videos.
+    """
+    counts = {"end before they start": 0, "have no length": 0, "begin before 0 s": 0, "end after their video": 0}
+    for video in videos.values():
+        for instance in video.instances:
+            counts["end before they start"] += instance.end < instance.start
+            counts["have no length"] += instance.end == instance.start
+            counts["begin before 0 s"] += instance.start < 0
+            counts["end after their video"] += video.duration is not None and instance.end > video.duration + LATE
+    return {oddity: n for oddity, n in counts.items() if n}
+
+
 def without(videos: Mapping[str, Video], names: Collection[str]) -> dict[str, Video]:
     """`videos` without those in `names`."""
     return {name: video for name, video in videos.items() if name not in names}
@@ -105,7 +121,7 @@ def _mended(video: Video, quirks: Quirks, counts: dict[str, int]) -> Video:
     distinct: list[Instance] = []  # what near duplicates are compared with
     kept = []
     for instance in video.instances:
-        late = instance.end > duration + 0.5
+        late = instance.end > duration + LATE
         if quirks.duplicates == "drop" and instance in seen:
             count("duplicate instances left out")
         elif quirks.zero_length != "keep" and _too_short(instance, quirks):

@@ -6,7 +6,7 @@ video's features do not depend on its neighbours, its shard or the number of cor
 """
 
 from collections import deque
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Generator, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from itertools import chain
@@ -135,7 +135,7 @@ def stream_features(
     networks: Mapping[str, StreamFeatures],
     threads: int = 1,
     device: str = "cpu",
-) -> Iterator[Streamed]:
+) -> Generator[Streamed, None, None]:
     """Features of video files, one after the other, as the workflow's stages make them, without files in between.
 
     Decoding (a process), flow (threads) and the networks (this thread) work at once, also across the end of a video:

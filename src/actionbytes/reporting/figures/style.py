@@ -26,6 +26,7 @@ STYLE: Any = {  # a dictionary; Matplotlib declares its keys one by one
     "axes.linewidth": 0.6,
     "figure.dpi": 100,
     "savefig.dpi": 200,
+    "text.parse_math": False,  # names of videos and classes may hold a dollar sign
     "svg.hashsalt": "actionbytes",
     "pdf.fonttype": 42,
 }
