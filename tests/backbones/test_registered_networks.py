@@ -122,7 +122,8 @@ def test_the_command_takes_a_network_by_name(weights, clip, tmp_path, cli):
         recipe = made_with(weights, "bn-inception", 15, 15)
         expected = file_features(clip, recipe, recipe.streams())[0].streams["rgb"]
         assert np.array_equal(file["moving"]["rgb"][()], expected)
-    code, _, errors = cli("features", str(clip), f"--out={out}", *files, "--set=features.network=resnet-101")
+    other = f"--out={tmp_path / 'other.h5'}"
+    code, _, errors = cli("features", str(clip), other, *files, "--set=features.network=resnet-101")
     assert code != 0
     assert len(errors.strip().splitlines()) == 1
     assert "is no ResNet" in errors

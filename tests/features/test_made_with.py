@@ -39,10 +39,10 @@ def test_what_is_no_recipe_is_one_line(tmp_path, text):
     assert "\n" not in str(refused.value)
 
 
-def test_features_of_no_video_leave_the_shard_that_is_there(tmp_path, cli, made_with):
+def test_features_of_no_video_leave_the_file_that_is_there(tmp_path, cli, made_with):
     (tmp_path / "x.h5").write_bytes(b"what is there")
     (tmp_path / "bad.mp4").write_bytes(b"no video")
     weights = [f"--weights-{stream}={WeightFile.of(made_with.weights[stream].file).file}" for stream in ("rgb", "flow")]
     status, _, err = cli("features", tmp_path / "bad.mp4", "--out", tmp_path / "x.h5", *weights)
-    assert status == 2 and "no video could be used" in err
+    assert status == 2 and len(err.strip().splitlines()) == 1
     assert (tmp_path / "x.h5").read_bytes() == b"what is there"

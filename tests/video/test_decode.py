@@ -204,7 +204,7 @@ def test_files_without_frames_say_why_in_one_line(tmp_path, numbered, write_vide
     write_video(tmp_path / "one.mp4", [numbered(1)])
     reasons = {
         "missing.mp4": "no such file",
-        "folder.mp4": "no such file",
+        "folder.mp4": "is not a file",
         "empty.mp4": "the file is empty (0 bytes)",
         "text.mp4": "not a readable video file",
         "sound.wav": "has no picture stream",

@@ -116,9 +116,6 @@ def read_papers(folder: Path) -> dict[str, Paper]:
     owner: dict[str, Path] = {}
     for file, content in _without_likeness(contents).items():
         paper = validated(Paper, content, str(file))
-        for target in [*paper.tables, *paper.figures]:
-            if not re.fullmatch(r"\w+", target) or target.lower() == "readme":
-                raise UserError(f"{file}: {target!r} cannot name a table or a figure (letters, digits, _; not README)")
         for problem in _misfits(paper):
             raise UserError(f"{file}: {problem}")
         if paper.paper != file.stem:
