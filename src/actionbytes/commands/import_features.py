@@ -65,6 +65,6 @@ def import_features(
     )
     aside = [status for status in statuses if status.status != "ok"]
     columns = ", ".join(f"{stream}: {count} columns" for stream, count in stored_columns(out).items())
-    print(f"{out}: {len(statuses) - len(aside)} videos imported ({columns}), {len(aside)} set aside")
+    print(f"{out}: {len(statuses) - len(aside)} videos imported, {len(aside)} set aside; {columns}")
     for status in aside[:5]:
         print(f"  {status.reason}")
