@@ -58,7 +58,8 @@ def test_misfits_are_set_aside_and_strict_refuses(tmp_path, videos, arrays):
     object_array(tmp_path / "pack.npy", list(arrays.values()))
     statuses = import_videos(tmp_path / "pack.npy", videos, tmp_path / "b")
     assert {s.video: s.status for s in statuses} == {"v1": "ok", "v2": "set aside", "t1": "ok"}
-    assert "check the fps" in load_features(tmp_path / "b", ["v1", "v2"]).set_aside["v2"]
+    reason = load_features(tmp_path / "b", ["v1", "v2"]).set_aside["v2"]
+    assert "check the fps" in reason and "padded to one length" in reason
     with pytest.raises(UserError, match="check the fps"):
         import_videos(tmp_path / "pack.npy", videos, tmp_path / "c", strict=True)
 

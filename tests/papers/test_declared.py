@@ -111,6 +111,8 @@ def test_values_come_with_their_column_and_cell(folder):
         ("table: some_table1", "table: another", "claims.0.table: no table another"),
         ("paper: some", "paper: other", "paper is 'other' but the file is named some.yaml"),
         ("name: Some", "name: [", "not valid YAML"),
+        ("  some_table1:", "  README:", "'README' cannot name a table or a figure"),
+        ("  some_table1:", "  ../t:", "'../t' cannot name a table or a figure"),
     ],
 )
 def test_a_wrong_declaration_is_one_line_with_file_and_key(folder, old, new, says):

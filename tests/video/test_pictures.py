@@ -5,7 +5,10 @@ import os
 import cv2
 import pytest
 
+from actionbytes.errors import UserError
+from actionbytes.parameters import validated
 from actionbytes.video.decode import BrokenVideo, frames_of
+from actionbytes.video.parameters import Decoding
 
 PLAYLISTS = {
     "concat": "ffconcat version 1.0\nfile clip.mkv\n",
@@ -40,3 +43,10 @@ def test_what_is_no_file_is_not_opened(tmp_path, small):
     for name, problem in problems.items():
         with pytest.raises(BrokenVideo, match=problem):
             list(frames_of(tmp_path / f"{name}.mp4", small))
+
+
+@pytest.mark.parametrize(("side", "value"), [("crop", 1025), ("short_side", 4097)])
+def test_frames_have_a_largest_size(side, value):
+    """A file that says how features are made, of a stranger, cannot ask for gigabytes a batch."""
+    with pytest.raises(UserError, match=side):
+        validated(Decoding, {"short_side": 4096, side: value}, "features.json")

@@ -300,3 +300,14 @@ def test_a_figure_of_another_branch_is_drawn_again(clone, kept, small):
     small.run(clone, "snakemake", "--cores", "1", "figures")
     for kind in ("png", "pdf", "csv"):
         assert contents(clone, f"results/figures/*.{kind}") == contents(kept / "origin", f"results/figures/*.{kind}")
+
+
+def test_a_list_that_is_not_what_its_name_says_is_found_before_it_is_checked_out(clone, small):
+    """DVC believes it, whatever it names: `dvc pull` would end with status 0."""
+    small.run(clone, "dvc", "fetch")
+    assert "are what their names say" in small.run(clone, "actionbytes", "check").stdout
+    path = next((clone / ".dvc/cache/files/md5").rglob("*.dir"))
+    path.chmod(0o644)
+    path.write_text('[{"md5": "' + "0" * 32 + '", "relpath": "../../src.py"}]')
+    done = small.run(clone, "actionbytes", "check", check=False)
+    assert done.returncode == 1 and "is not what its name says" in done.stdout

@@ -37,7 +37,9 @@ onstart:
     # A lock that ends with its holder: after a kill, the same command simply continues (profiles/default: nolock).
     global LOCK
     if " " in sys.executable:  # Snakemake does not quote it where it starts jobs
-        stop(f"{sys.executable}: a path with a blank; put the environment elsewhere: make VENV=/tmp/actionbytes ...")
+        stop(
+            f"{sys.executable}: a path with a blank; put the environment elsewhere: make VENV=/tmp/actionbytes ..."
+        )
     LOCK = planned(lock_workflow, Path())
     if problem := git_problem(Path()):
         print(f'warning: results will say that their commit is "unknown": {problem}', file=sys.stderr)

@@ -40,7 +40,7 @@ rule render_table:
 
 rule audit:
     input:
-        sorted(str(path) for path in Path("papers").glob("*.yaml")),
+        sorted(str(path) for path in Path("papers").glob("[!.]*.yaml")),
     output:
         "results/audit.csv",
     log:

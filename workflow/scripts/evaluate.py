@@ -1,10 +1,9 @@
 """Everything that is measured of one set of detections."""
 
-import json
 from pathlib import Path
 
 from actionbytes.data.manifests import read_status
-from actionbytes.files import write_text
+from actionbytes.evaluation.metric_files import write_metrics
 from actionbytes.steps.evaluate import evaluate
 from actionbytes.steps.job import job
 
@@ -21,4 +20,4 @@ with job(snakemake):
         only=planned.classes,
         **measured.options.model_dump(),
     )
-    write_text(Path(snakemake.output[0]), json.dumps(metrics, indent=1) + "\n")
+    write_metrics(Path(snakemake.output[0]), metrics)

@@ -22,7 +22,7 @@ from actionbytes.files import read_json, read_text, write_text
 
 SUBSETS = {"train": "training", "val": "validation", "valid": "validation", "testing": "test"}
 MAX_SECONDS = 1e9  # beyond is a broken number, and sums of such times would overflow
-THUMOS_FILE = re.compile(r"(?P<label>.+)_(?P<subset>val|validation|test)\.txt(\.gz)?")
+THUMOS_FILE = re.compile(r"(?P<label>[^.].*)_(?P<subset>val|validation|test)\.txt(\.gz)?")
 
 
 @dataclass(frozen=True, slots=True)

@@ -12,7 +12,7 @@ import re
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import IO, Any, Literal, cast
 
 import numpy as np
 
@@ -45,11 +45,11 @@ class _Type:
     """The type of an array: letter and bytes, and the byte order."""
 
     code: str
-    order: str = "="
+    order: Literal["<", ">", "|", "="] = "="
 
     @property
     def dtype(self) -> np.dtype:
-        return np.dtype(self.code).newbyteorder("<" if self.order == "|" else self.order)  # type: ignore[arg-type]
+        return np.dtype(self.code).newbyteorder("<" if self.order == "|" else self.order)
 
 
 @dataclass
@@ -140,7 +140,7 @@ class _Machine:
 
     def run(self, content: mmap.mmap) -> Any:
         """The value that the instructions make."""
-        for count, (opcode, argument, _) in enumerate(pickletools.genops(content)):  # type: ignore[arg-type]
+        for count, (opcode, argument, _) in enumerate(pickletools.genops(cast(IO[bytes], content))):
             if count > MAX_INSTRUCTIONS:
                 raise NoArray(f"has more than {MAX_INSTRUCTIONS} instructions; split the file")
             if opcode.name in VALUES:

@@ -94,7 +94,7 @@ class Paper(Parameters):
 
 
 def read_papers(folder: Path) -> dict[str, Paper]:
-    """All `*.yaml` of `folder` by their key `paper`, which must be the file's name.
+    """All `*.yaml` of `folder` by their key `paper`, which must be the file's name; hidden files are none of them.
 
     An experiment may be `like` one of another paper.
 
@@ -103,7 +103,7 @@ def read_papers(folder: Path) -> dict[str, Paper]:
             nowhere, values that do not fit their columns, claims that point nowhere, a target or an experiment that
             two papers declare.
     """
-    files = sorted(folder.glob("*.yaml"))
+    files = sorted(path for path in folder.glob("*.yaml") if not path.name.startswith("."))
     if not files:
         raise UserError(f"{folder}: no papers (*.yaml) there; name the folder with --papers")
     contents: dict[Path, dict[str, Any]] = {}
@@ -116,6 +116,9 @@ def read_papers(folder: Path) -> dict[str, Paper]:
     owner: dict[str, Path] = {}
     for file, content in _without_likeness(contents).items():
         paper = validated(Paper, content, str(file))
+        for target in [*paper.tables, *paper.figures]:
+            if not re.fullmatch(r"\w+", target) or target.lower() == "readme":
+                raise UserError(f"{file}: {target!r} cannot name a table or a figure (letters, digits, _; not README)")
         for problem in _misfits(paper):
             raise UserError(f"{file}: {problem}")
         if paper.paper != file.stem:

@@ -6,7 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from actionbytes.files import read_csv, read_json, write_csv, write_text
+from actionbytes.evaluation.metric_files import read_metrics
+from actionbytes.files import read_csv, write_csv, write_text
 from actionbytes.reporting.inputs import FigureInputs, Shown, TableInputs
 from actionbytes.reporting.pages import as_html
 from actionbytes.reporting.provenance import provenance
@@ -69,7 +70,7 @@ def render_table(*, name: str, inputs: TableInputs, key: str, out: TableFiles) -
     metrics: dict[tuple[int, str], list[Mapping[str, Any]]] = {}
     runs = []
     for entry, path, run in zip(inputs.shown, inputs.metrics, inputs.runs, strict=True):
-        metrics.setdefault((entry.place, entry.column), []).append(read_json(path))
+        metrics.setdefault((entry.place, entry.column), []).append(read_metrics(path))
         row = inputs.table.rows[entry.place].method
         runs.append({"row": row, **_facts(entry), "run": str(run), "metrics": str(path)})
     cells = fill(inputs.table, metrics)

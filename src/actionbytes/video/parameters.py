@@ -49,9 +49,9 @@ class Decoding(Parameters):
         25.0, gt=0, le=1000, description="frames a second after resampling by presentation time; I3D was trained at 25"
     )
     short_side: int = Field(
-        256, ge=1, le=8192, description="pixels of the shorter side after bilinear scaling; I3D was trained with 256"
+        256, ge=1, le=4096, description="pixels of the shorter side after bilinear scaling; I3D was trained with 256"
     )
-    crop: int = Field(224, ge=1, le=8192, description="side of the centre crop in pixels; I3D was trained with 224")
+    crop: int = Field(224, ge=1, le=1024, description="side of the centre crop in pixels; I3D was trained with 224")
 
     @model_validator(mode="after")
     def _crop_fits(self) -> "Decoding":

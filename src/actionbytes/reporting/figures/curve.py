@@ -8,8 +8,9 @@ from typing import Any, NamedTuple
 import matplotlib.pyplot as plt
 import numpy as np
 
+from actionbytes.evaluation.metric_files import read_metrics
 from actionbytes.evaluation.metrics import read_cell
-from actionbytes.files import csv_text, read_csv, read_json, write_text
+from actionbytes.files import csv_text, read_csv, write_text
 from actionbytes.papers.figures import Curve
 from actionbytes.reporting.figures.style import STYLE, colour, save
 from actionbytes.reporting.inputs import Facts, FigureInputs, Shown
@@ -34,7 +35,7 @@ def draw(inputs: FigureInputs, paths: Sequence[Path], table: Path) -> list[dict[
     assert isinstance(figure, Curve)
     metrics: dict[tuple[int, str], list[Mapping[str, Any]]] = {}
     for entry, path in zip(inputs.shown, inputs.metrics, strict=True):
-        metrics.setdefault((entry.place, entry.dataset), []).append(read_json(path))
+        metrics.setdefault((entry.place, entry.dataset), []).append(read_metrics(path))
     drawn = places(figure, metrics)
     drawn += losses([read_csv(log, ("round", "objective")) for log in inputs.rounds if log.exists()])
     write_text(table, as_csv(drawn))
