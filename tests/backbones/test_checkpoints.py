@@ -187,3 +187,19 @@ def test_which_published_file_it_is(tmp_path):
 def test_the_averaged_stem_by_hand():
     weight = torch.tensor([[[[1.0]], [[2.0]], [[6.0]]]])  # one filter of three channels
     assert averaged_stem(weight, 10).tolist() == [[[[3.0]]] * 10]
+
+
+@pytest.mark.parametrize("record", [b"PK\x06\x07" + b"\0" * 4 + b"\0" * 8 + b"\x02\0\0\0", b"version"])
+def test_an_archive_that_claims_what_is_not_supported_is_one_line(tmp_path, record):
+    path = tmp_path / "w.pt"
+    torch.save({"a": torch.ones(2)}, path)
+    content = path.read_bytes()
+    if record == b"version":  # that is needed to unpack the first entry of the directory
+        at = content.rindex(b"PK\x01\x02") if content.count(b"PK\x01\x02") == 1 else content.index(b"PK\x01\x02")
+        content = content[: at + 6] + b"\xff" + content[at + 7 :]
+    else:  # another disk, in the locator before the end of the directory
+        at = content.rindex(b"PK\x05\x06")
+        content = content[: at - 20] + record + content[at:]
+    path.write_bytes(content)
+    with pytest.raises(UserError, match="damaged or cut short"):
+        read_checkpoint(path)

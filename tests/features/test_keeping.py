@@ -105,12 +105,15 @@ def test_a_video_that_has_changed_is_made_again(tmp_path, videos, made_with, ext
     with pytest.raises(BaseException):  # noqa: B017
         write_features(videos, tmp_path / "x.h5", made_with, "cpu", 1)
     videos[0].write_bytes(b"another film")
+    (tmp_path / ".x.h5.videos" / ".v3.h5.1.part").write_bytes(b"of a killed process")
+    (tmp_path / ".x.h5.1.part").write_bytes(b"of a killed process")
     (tmp_path / ".x.h5.videos" / "v2.h5").write_bytes(b"half")
     extractor.made, extractor.stop_at = [], ""
     write_features(videos, tmp_path / "x.h5", made_with, "cpu", 1)
     assert extractor.made == ["v0", "v1", "v2", "v3"]
     with h5py.File(tmp_path / "x.h5") as file:
         assert file["v0/rgb"][0, 0] == len(b"another film")
+    assert folder(tmp_path) == {"x.h5"}
 
 
 def test_where_no_video_can_be_used_nothing_is_written(tmp_path, videos, made_with, extractor):

@@ -155,9 +155,9 @@ def some(keys: Sequence[str], limit: int = 3) -> str:
 
 def _check_archive(path: Path) -> None:
     """Refuse a zip file (what `torch.save` writes) that would grow when it is unpacked."""
-    if not zipfile.is_zipfile(path):
-        return  # the older format: numbers follow one another as they are
     try:
+        if not zipfile.is_zipfile(path):
+            return  # the older format: numbers follow one another as they are
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
     except (zipfile.BadZipFile, OSError, ValueError, NotImplementedError) as error:

@@ -11,6 +11,7 @@ import os
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -45,11 +46,12 @@ class Unfinished:
     """The finished videos of a command that is not finished itself.
 
     Attributes:
+        out: What the command makes.
         folder: Where they lie.
     """
 
     def __init__(self, out: Path) -> None:
-        self.folder = out.with_name(f".{out.name}.videos")
+        self.out, self.folder = out, out.with_name(f".{out.name}.videos")
 
     @contextmanager
     def held(self) -> Iterator[None]:
@@ -69,6 +71,9 @@ class Unfinished:
             os.close(descriptor)
             raise UserError(f"{self.folder}: another process is making this; wait for it") from None
         try:
+            for folder, pattern in ((self.folder, ".*.part"), (self.folder.parent, f".{escape(self.out.name)}.*.part")):
+                for path in folder.glob(pattern):  # what a killed process has left
+                    path.unlink(missing_ok=True)
             yield
         finally:
             with suppress(OSError):
