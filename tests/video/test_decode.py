@@ -200,14 +200,14 @@ def test_files_without_frames_say_why_in_one_line(tmp_path, numbered, write_vide
     (tmp_path / "empty.mp4").write_bytes(b"")
     (tmp_path / "text.mp4").write_text("no video at all\n" * 50)
     (tmp_path / "folder.mp4").mkdir()
-    _sound_only(tmp_path / "sound.wav")
+    _sound_only(tmp_path / "sound.mkv")
     write_video(tmp_path / "one.mp4", [numbered(1)])
     reasons = {
         "missing.mp4": "no such file",
         "folder.mp4": "is not a file",
         "empty.mp4": "the file is empty (0 bytes)",
         "text.mp4": "not a readable video file",
-        "sound.wav": "has no picture stream",
+        "sound.mkv": "has no picture stream",
         "one.mp4": "holds one picture only",
     }
     for name, reason in reasons.items():

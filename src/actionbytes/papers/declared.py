@@ -116,13 +116,14 @@ def read_papers(folder: Path) -> dict[str, Paper]:
     owner: dict[str, Path] = {}
     for file, content in _without_likeness(contents).items():
         paper = validated(Paper, content, str(file))
+        for target in [*paper.tables, *paper.figures]:
+            if not re.fullmatch(r"[A-Za-z0-9]\w*", target) or target.upper() == "README":
+                raise UserError(f"{file}: {target!r:.60} cannot name a file in results/; use letters, digits and _")
         for problem in _misfits(paper):
             raise UserError(f"{file}: {problem}")
         if paper.paper != file.stem:
             raise UserError(f"{file}: paper is {paper.paper!r} but the file is named {file.name}")
         for target in [*paper.tables, *paper.figures]:
-            if not re.fullmatch(r"[A-Za-z0-9]\w*", target) or target.upper() == "README":
-                raise UserError(f"{file}: {target!r:.60} cannot name a file in results/; use letters, digits and _")
             if target in owner:
                 raise UserError(f"{file}: {target} is already declared in {owner[target]}")
             owner[target] = file
