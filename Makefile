@@ -26,10 +26,10 @@ table1: setup
 	@cat results/table1_what2when.md
 
 quick: setup
-	$(RUN) $(BIN)/pytest -n $(CORES) --dist loadfile -m "not workflow and not slow"
+	$(RUN) $(BIN)/pytest -n $(CORES) --dist loadfile --no-loadscope-reorder -m "not workflow and not slow"
 
 test: setup
-	$(RUN) $(BIN)/pytest -n $(CORES) --dist loadfile
+	$(RUN) $(BIN)/pytest -n $(CORES) --dist loadfile --no-loadscope-reorder
 
 check: setup
 	$(BIN)/ruff check .

@@ -19,10 +19,14 @@ def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark everything in tests/workflow; a test that is slow elsewhere says so itself, by `pytest.mark.slow`."""
+    """Mark everything in tests/workflow, and put the longest files first, so that no core waits for another at the end.
+
+    A test that is slow elsewhere says so itself, by `pytest.mark.slow`.
+    """
     for item in items:
         if item.path.is_relative_to(ROOT / "tests" / "workflow"):
             item.add_marker(pytest.mark.workflow)
+    items.sort(key=lambda item: item.get_closest_marker("workflow") is None and item.path.name != "test_fuzz.py")
 
 
 @pytest.fixture(scope="session")
