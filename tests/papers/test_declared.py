@@ -276,5 +276,5 @@ def test_a_figure_without_a_kind_is_only_named(folder):
 @pytest.mark.parametrize("target", ["README", "../up", "a/b", ".hidden", ""])
 def test_a_target_that_cannot_name_a_file_is_refused(folder, target):
     (folder / "some.yaml").write_text(MINIMAL.replace("some_table1", f"'{target}'"))
-    with pytest.raises(UserError, match="cannot name a table or a figure"):
+    with pytest.raises(UserError, match="cannot name a file in results"):
         read_papers(folder)
