@@ -3,6 +3,7 @@
 A new kind is a class in this file, named in `AnyFigure`, and a file of its name in `reporting/figures/` that draws it.
 """
 
+from abc import ABC, abstractmethod
 from typing import Annotated, Any, Literal
 
 from pydantic import Discriminator, Field, Tag
@@ -34,21 +35,21 @@ class PrintedFigure(Figure):
     kind: Literal["printed"] = Field("printed", description="not drawn here")
 
 
-class DrawnFigure(Figure):
+class DrawnFigure(Figure, ABC):
     """A figure that is drawn here, from what the experiments of its points have made."""
 
     kind: str = Field(description="how it is drawn")
     points: list[Point] = Field(min_length=1, description="what it is drawn from, in order")
 
     @property
+    @abstractmethod
     def reads(self) -> frozenset[Reads]:
         """What drawing needs; the plan finds the files."""
-        raise NotImplementedError
 
     @property
+    @abstractmethod
     def datasets(self) -> list[str]:
         """Datasets whose results or videos it shows."""
-        raise NotImplementedError
 
     @property
     def seeds_shown(self) -> int | None:
